@@ -1,0 +1,138 @@
+"""The error tree.
+
+SpeechError
+├── ConfigError           the configuration file: stops the start
+├── RequestError          what the caller sent (HTTP 4xx, MQTT error event)
+│   ├── UnknownVoiceError, UnknownSpeakerError, UnknownLanguageError
+│   ├── TextTooLongError, MarkupError, UnsupportedPronunciationError
+│   ├── UnknownJobError
+│   └── QueueFullError    try again later (HTTP 429)
+├── VoiceError            an installed voice: VoiceLoadError, SynthesisError, MemoryBudgetError
+└── DeviceError           the sound device
+
+Every class has a stable `code`, part of the public contract; the message tells a person what was found and
+what would have worked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+
+class SpeechError(Exception):
+    """Root of everything this product raises on purpose."""
+
+    code = "internal"
+
+
+class ConfigError(SpeechError):
+    """The configuration is wrong; the message lists every problem, one per line."""
+
+    code = "bad_config"
+
+
+class RequestError(SpeechError):
+    """The request cannot be served as it is; asking again unchanged will fail again."""
+
+    code = "bad_request"
+
+
+class UnknownVoiceError(RequestError):
+    """No voice of that name is installed."""
+
+    code = "unknown_voice"
+
+    def __init__(self, name: str, installed: Iterable[str]) -> None:
+        super().__init__(f"no voice named {name!r}; installed: {', '.join(sorted(installed)) or 'none'}")
+
+
+class UnknownSpeakerError(RequestError):
+    """The voice has no speaker of that name."""
+
+    code = "unknown_speaker"
+
+    def __init__(self, name: str, voice: str, speakers: Iterable[str]) -> None:
+        known = ", ".join(sorted(speakers)) or "none (a single-speaker voice)"
+        super().__init__(f"voice {voice!r} has no speaker {name!r}; it has: {known}")
+
+
+class UnknownLanguageError(RequestError):
+    """The voice does not speak that language."""
+
+    code = "unknown_language"
+
+    def __init__(self, language: str, voice: str, languages: Iterable[str]) -> None:
+        super().__init__(f"voice {voice!r} does not speak {language!r}; it speaks: {', '.join(languages)}")
+
+
+class TextTooLongError(RequestError):
+    """More text than `queue.max_text_characters`."""
+
+    code = "text_too_long"
+
+    def __init__(self, n_characters: int, limit: int) -> None:
+        super().__init__(f"the text has {n_characters} characters; the limit is {limit} (queue.max_text_characters)")
+
+
+class MarkupError(RequestError):
+    """SSML that is not well-formed, or an inline tag with an impossible value."""
+
+    code = "bad_markup"
+
+
+class UnsupportedPronunciationError(RequestError):
+    """The voice cannot say these symbols."""
+
+    code = "unsupported_pronunciation"
+
+
+class UnknownJobError(RequestError):
+    """No such job, or it ended too long ago to be remembered."""
+
+    code = "unknown_job"
+
+    def __init__(self, job: str) -> None:
+        super().__init__(f"no job {job!r} is waiting, speaking or remembered")
+
+
+class QueueFullError(RequestError):
+    """The queue's limit is reached; try again later."""
+
+    code = "queue_full"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"{limit} requests are waiting already (queue.max_jobs); try again when some are spoken")
+
+
+class VoiceError(SpeechError):
+    """Something is wrong with an installed voice."""
+
+    code = "voice_error"
+
+
+class VoiceLoadError(VoiceError):
+    """A voice's file is missing, damaged or not of its family's contract."""
+
+    code = "voice_load_failed"
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+
+
+class SynthesisError(VoiceError):
+    """The model failed on this text, or yielded sound that is no sound (NaN, stuck samples)."""
+
+    code = "synthesis_failed"
+
+
+class MemoryBudgetError(VoiceError):
+    """The voice does not fit into `memory.limit_mb`, even with every other voice unloaded."""
+
+    code = "out_of_memory_budget"
+
+
+class DeviceError(SpeechError):
+    """The sound device cannot be opened or stopped answering."""
+
+    code = "device_unavailable"
