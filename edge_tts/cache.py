@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_tts.metrics import Metrics
+from edge_tts.audio import read_wav, write_wav
 from edge_tts.speech import Audio
 
 log = logging.getLogger(__name__)
