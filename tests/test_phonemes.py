@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import threading
+import unicodedata
+
+import pytest
+
+from edge_tts.errors import VoiceError
+from edge_tts.text.phonemes import Clause, Phonemizer, espeak_voice
+
+
+@pytest.fixture(scope="module")
+def phonemizer() -> Phonemizer:
+    return Phonemizer()
+
+
+def terminators(phonemizer: Phonemizer, text: str, voice: str = "en-us") -> str:
+    return "".join(clause.terminator or "∅" for clause in phonemizer.clauses(text, voice))
+
+
+def test_a_sentence_is_read_clause_by_clause(phonemizer: Phonemizer) -> None:
+    assert phonemizer.clauses("Hello there, how are you?", "en-us") == [
+        Clause("həlˈoʊ ðˈɛɹ", ","),
+        Clause("hˈaʊ ɑːɹ juː", "?"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("One, two; three: four! Five? Six.", ",;:!?."),
+        ("No punctuation", "∅"),
+        ("Wow!!! Really?! Yes", "!!∅"),
+        ("She said: \"Stop.\" (And he did.) 'Fine.'", ":..."),
+        ("Hello, ärger; über", ",;∅"),
+        ("um 5 ,", ","),
+        ("One — two… three... four", ";..∅"),
+    ],
+)
+def test_the_terminator_is_what_was_written(phonemizer: Phonemizer, text: str, expected: str) -> None:
+    assert terminators(phonemizer, text) == expected
+
+
+def test_nothing_to_say_is_no_clause(phonemizer: Phonemizer) -> None:
+    assert [phonemizer.clauses(text, "de") for text in ("", "  ", "...", "\n\n")] == [[], [], [], []]
+
+
+def test_unreadable_characters_lose_nothing_around_them(phonemizer: Phonemizer) -> None:
+    # A NUL ends a C string: "good\0morning" was "good". ϖ crashed espeak-ng with French and Portuguese.
+    plain = phonemizer.clauses("good morning", "en-us")
+    for text in ("good\0morning", "good\x1bmorning", "good\ud800morning"):
+        assert phonemizer.clauses(text, "en-us") == plain
+    for voice in ("fr-fr", "pt-br", "en-us"):
+        assert phonemizer.clauses("ϖ", voice)
+
+
+def test_foreign_words_leave_no_flags_in_nfc(phonemizer: Phonemizer) -> None:
+    (clause,) = phonemizer.clauses("他喜欢 music", "cmn")
+    assert "(" not in clause.ipa
+    assert unicodedata.is_normalized("NFC", clause.ipa)
+
+
+@pytest.mark.parametrize(
+    ("tag", "voice"),
+    [
+        ("en-US", "en-us"), ("en", "en-us"), ("en-GB", "en-gb"), ("en_AU", "en-us"), ("de", "de"),
+        ("de-AT", "de"), ("pt-BR", "pt-br"), ("fr", "fr"), ("fr-FR", "fr-fr"), ("zh-CN", "cmn"), ("no", "nb"),
+        ("es-MX", "es-mx"),
+    ],
+)  # fmt: skip
+def test_every_mapped_tag_is_a_language_espeak_opens(phonemizer: Phonemizer, tag: str, voice: str) -> None:
+    assert espeak_voice(tag) == voice
+    assert phonemizer.clauses("a", voice)
+
+
+def test_an_unknown_language_says_so(phonemizer: Phonemizer) -> None:
+    with pytest.raises(VoiceError, match="'tlh-x'"):
+        phonemizer.clauses("hello", "tlh-x")
+    assert phonemizer.clauses("hello", "en-us")
+
+
+def test_languages_do_not_leak_into_each_other(phonemizer: Phonemizer) -> None:
+    german = phonemizer.clauses("Tag", "de")
+    assert phonemizer.clauses("Tag", "en-us") != german
+    # A second Phonemizer shares the process-wide state and must not inherit the first one's language.
+    assert Phonemizer().clauses("Tag", "de") == german
+
+
+def test_many_texts_are_not_all_remembered_but_all_right(phonemizer: Phonemizer) -> None:
+    first = phonemizer.clauses("number zero", "en-us")
+    for number in range(300):
+        phonemizer.clauses(f"number {number}", "en-us")
+    assert phonemizer.clauses("number zero", "en-us") == first
+
+
+def test_a_caller_cannot_change_what_is_remembered(phonemizer: Phonemizer) -> None:
+    phonemizer.clauses("keep this", "en-us").clear()
+    assert phonemizer.clauses("keep this", "en-us")
+
+
+def test_a_second_thread_is_refused(phonemizer: Phonemizer) -> None:
+    phonemizer.clauses("mine", "en-us")
+    refused: list[RuntimeError] = []
+
+    def intrude() -> None:
+        try:
+            phonemizer.clauses("mine", "en-us")
+        except RuntimeError as error:
+            refused.append(error)
+
+    thread = threading.Thread(target=intrude)
+    thread.start()
+    thread.join(timeout=10)
+    assert len(refused) == 1
