@@ -58,7 +58,9 @@ class HttpConfig:
         _at_least("max_connections", self.max_connections, 1)
         is_loopback = self.host in ("localhost", "::1") or self.host.startswith("127.")
         if self.enabled and not is_loopback and not (self.token or self.token_file):
-            raise ValueError(f"host {self.host} can be reached from outside this box: set token or token_file")
+            raise ValueError(
+                f"host {self.host} can be reached from outside this box: set token or token_file"
+            )
 
 
 @dataclass(frozen=True)
@@ -306,6 +308,9 @@ def _build(kind: type[_T], document: Any, prefix: str, base: Path, problems: lis
                 problems.append(f"{prefix}{key}: {error}")
     if len(problems) > before:
         return None
+    for each in dataclasses.fields(typing.cast(Any, kind)):
+        if isinstance(each.default, Path):  # "wav" is beside the file too when the file does not name it
+            values.setdefault(each.name, base / each.default)
     try:
         return kind(**values)
     except ValueError as error:
@@ -319,6 +324,8 @@ def _convert(value: Any, hint: Any, base: Path) -> Any:
     if origin is types.UnionType or origin is typing.Union:
         return None if value is None else _convert(value, arguments[0], base)
     if origin is typing.Literal:
+        if value is None and "null" in arguments:
+            return "null"  # `sink: null` is the natural way to write it, and YAML for None
         if value not in arguments:
             raise ValueError(f"expected one of {', '.join(arguments)}, found {_shown(value)}")
         return value
