@@ -1,0 +1,11 @@
+"""The model families: one file and one line each. The names are those used in voice.yaml."""
+
+from __future__ import annotations
+
+from edge_tts.models import hum, two_stage
+from edge_tts.models.base import Loader
+
+FAMILIES: dict[str, Loader] = {
+    "hum": hum.load,
+    "two_stage": two_stage.load,
+}

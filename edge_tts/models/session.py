@@ -1,0 +1,155 @@
+"""The only onnxruntime import: a verified file becomes a session that runs on the processor."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_tts.errors import SynthesisError, VoiceLoadError
+
+LOUD = 1e3
+"""A float output beyond it is no log-spectrum, pitch or sample of any family: the weights are damaged."""
+
+STUCK_S = 1.0
+"""No speech holds one non-zero sample value for so long; overflowing int8 kernels do."""
+
+STUCK_LEVEL = 1e-3
+
+
+@dataclass(frozen=True)
+class GraphFile:
+    """The bytes of one graph, read once and checked; what is hashed is what is run."""
+
+    path: Path
+    content: bytes
+    sha256: str
+
+
+class Session:
+    """One loaded graph."""
+
+    def __init__(self, path: Path, session: Any, sha256: str) -> None:
+        self._path = path
+        self._session = session
+        self.sha256 = sha256
+        """Hex digest of the file it came from: part of the key of whatever it computed."""
+
+        self.inputs: frozenset[str] = frozenset(node.name for node in session.get_inputs())
+        self.outputs: tuple[str, ...] = tuple(node.name for node in session.get_outputs())
+
+    def require(self, inputs: Iterable[str], outputs: Iterable[str]) -> None:
+        """Raise VoiceLoadError unless the graph takes exactly *inputs* and offers *outputs*."""
+        expected = frozenset(inputs)
+        if self.inputs != expected:
+            raise VoiceLoadError(
+                self._path,
+                f"takes the inputs {', '.join(sorted(self.inputs))}; expected {', '.join(sorted(expected))}",
+            )
+        missing = sorted(set(outputs) - set(self.outputs))
+        if missing:
+            raise VoiceLoadError(
+                self._path, f"has no output {', '.join(missing)}; it has {', '.join(self.outputs)}"
+            )
+
+    def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Outputs by name. Raises SynthesisError if the graph fails or its result is not finite."""
+        try:
+            values = self._session.run(None, dict(inputs))
+        # onnxruntime's exceptions share no base below Exception (they come from pybind11).
+        except Exception as error:
+            # The message may quote ids, never text: the graph has seen none.
+            raise SynthesisError(f"{self._path.name} failed: {error}") from error
+        outputs: dict[str, NDArray[Any]] = dict(zip(self.outputs, values, strict=True))
+        for name, value in outputs.items():
+            if value.dtype.kind == "f" and value.size and not is_sane(value):
+                raise SynthesisError(
+                    f"{self._path.name} yielded {name} that is not finite: the file is damaged, install it again"
+                )
+        return outputs
+
+
+def is_sane(values: NDArray[Any]) -> bool:
+    """Whether a float array is finite and of a magnitude that log-spectra, pitches and samples have."""
+    # One pass each and no temporary; NaN compares false with everything.
+    return bool(values.max() < LOUD and values.min() > -LOUD)
+
+
+def check_sound(samples: NDArray[np.float32], sample_rate: int, graph: str) -> None:
+    """Raise SynthesisError if *samples* are not finite or stuck at one value for STUCK_S."""
+    if not samples.size:
+        return
+    if not is_sane(samples):
+        raise SynthesisError(
+            f"{graph} yielded samples that are not finite: the file is damaged, install it again"
+        )
+    window = round(STUCK_S * sample_rate)
+    for start in range(0, len(samples) - window + 1, window):
+        part = samples[start : start + window]
+        # The spread first: real speech fails it at once, and silence may be as constant as it likes.
+        if float(np.ptp(part)) == 0.0 and abs(float(part[0])) > STUCK_LEVEL:
+            raise SynthesisError(
+                f"{graph} yielded {STUCK_S:.0f} s of one constant value: the graph is damaged"
+            )
+
+
+def read_graph(path: Path, sha256: str | None) -> GraphFile:
+    """Read *path* once and check it against the hex digest *sha256*, if one is known. Raises VoiceLoadError."""
+    content = read_file(path)
+    found = hashlib.sha256(content).hexdigest()
+    if sha256 is not None and found != sha256.lower():
+        raise VoiceLoadError(
+            path, f"is damaged or was changed: sha256 is {found}, expected {sha256}; install it again"
+        )
+    return GraphFile(path, content, found)
+
+
+def read_file(path: Path) -> bytes:
+    """The content of a regular, non-empty file. Raises VoiceLoadError."""
+    try:
+        # O_NONBLOCK: a named pipe in a voice folder would hold the synth thread for ever.
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise VoiceLoadError(path, "is not a regular file")
+            content = file.read()
+    except OSError as error:
+        raise VoiceLoadError(path, f"cannot be read: {error.strerror}") from error
+    if not content:
+        raise VoiceLoadError(path, "is empty; install it again")
+    return content
+
+
+def open_session(path: Path, sha256: str | None, threads: int) -> Session:
+    """Load the graph in *path*, checked against *sha256* if known. Raises VoiceLoadError."""
+    graph = read_graph(path, sha256)
+    return session_from(path, graph.content, graph.sha256, threads)
+
+
+def session_from(path: Path, content: bytes, sha256: str, threads: int) -> Session:
+    """A session of the graph *content*, that came from *path* with the digest *sha256*. Raises VoiceLoadError."""
+    import onnxruntime  # costs 60 ms: a start that only lists voices does without
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    # Both grow to the largest piece ever seen and never shrink; without them a run costs 3 % more at most.
+    options.enable_cpu_mem_arena = False
+    options.enable_mem_pattern = False
+    options.log_severity_level = 3
+    # Threads that wait for work by spinning would make an idle box busy.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    try:
+        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    # As in Session.run; a truncated file is InvalidProtobuf here, a wrong one InvalidGraph or Fail.
+    except Exception as error:
+        raise VoiceLoadError(path, f"is no graph that onnxruntime can run: {error}") from error
+    return Session(path, session, sha256)
