@@ -15,7 +15,13 @@ from numpy.typing import NDArray
 
 from edge_tts.speech import Audio
 
-FORMATS = {"wav": "audio/wav", "pcm": "audio/pcm", "flac": "audio/flac", "mp3": "audio/mpeg", "opus": "audio/ogg"}
+FORMATS = {
+    "wav": "audio/wav",
+    "pcm": "audio/pcm",
+    "flac": "audio/flac",
+    "mp3": "audio/mpeg",
+    "opus": "audio/ogg",
+}
 """Formats callers may ask for → media type."""
 
 _OPUS_SAMPLE_RATE = 24000
@@ -93,7 +99,21 @@ def wav_header(sample_rate: int, n_samples: int | None) -> bytes:
     n_bytes = 0xFFFFFFFF - 36 if n_samples is None else 2 * n_samples
     return struct.pack(
         "<4sI4s4sIHHIIHH4sI",
-        *(b"RIFF", 36 + n_bytes, b"WAVE", b"fmt ", 16, 1, 1, sample_rate, 2 * sample_rate, 2, 16, b"data", n_bytes),
+        *(
+            b"RIFF",
+            36 + n_bytes,
+            b"WAVE",
+            b"fmt ",
+            16,
+            1,
+            1,
+            sample_rate,
+            2 * sample_rate,
+            2,
+            16,
+            b"data",
+            n_bytes,
+        ),
     )
 
 
@@ -134,7 +154,11 @@ def encoded(audio: Audio, format: str) -> bytes:
         return to_pcm16(audio.samples)
     import soundfile
 
-    container, subtype = {"flac": ("FLAC", "PCM_16"), "mp3": ("MP3", "MPEG_LAYER_III"), "opus": ("OGG", "OPUS")}[format]
+    container, subtype = {
+        "flac": ("FLAC", "PCM_16"),
+        "mp3": ("MP3", "MPEG_LAYER_III"),
+        "opus": ("OGG", "OPUS"),
+    }[format]
     if format == "opus":
         audio = resampled(audio, _OPUS_SAMPLE_RATE)
     # Not a BytesIO: its callbacks need memory that is writable and executable, which the unit forbids

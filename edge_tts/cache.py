@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_tts.metrics import Metrics
 from edge_tts.audio import read_wav, write_wav
+from edge_tts.metrics import Metrics
 from edge_tts.speech import Audio
 
 log = logging.getLogger(__name__)
@@ -119,7 +119,9 @@ class PhraseCache:
 
     def _make_room(self, size_bytes: int) -> None:
         """Drop the files unused for longest until a tenth of the limit is free."""
-        files = sorted((path.stat().st_mtime, path.stat().st_size, path) for path in self._folder.glob("*.wav"))
+        files = sorted(
+            (path.stat().st_mtime, path.stat().st_size, path) for path in self._folder.glob("*.wav")
+        )
         self._size_bytes = sum(size for _, size, _ in files)
         for _, _, path in files:
             if self._size_bytes + size_bytes <= self._limit_bytes * 0.9:
@@ -137,5 +139,7 @@ class PhraseCache:
     def _failed(self, error: OSError) -> None:
         self._metrics.warnings.labels("phrase_cache_unavailable").inc()
         if not self._is_failing:
-            log.warning("phrase cache in %s does not work, speaking goes on without it: %s", self._folder, error)
+            log.warning(
+                "phrase cache in %s does not work, speaking goes on without it: %s", self._folder, error
+            )
         self._is_failing = True

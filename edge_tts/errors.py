@@ -72,7 +72,9 @@ class TextTooLongError(RequestError):
     code = "text_too_long"
 
     def __init__(self, n_characters: int, limit: int) -> None:
-        super().__init__(f"the text has {n_characters} characters; the limit is {limit} (queue.max_text_characters)")
+        super().__init__(
+            f"the text has {n_characters} characters; the limit is {limit} (queue.max_text_characters)"
+        )
 
 
 class MarkupError(RequestError):
@@ -102,7 +104,9 @@ class QueueFullError(RequestError):
     code = "queue_full"
 
     def __init__(self, limit: int) -> None:
-        super().__init__(f"{limit} requests are waiting already (queue.max_jobs); try again when some are spoken")
+        super().__init__(
+            f"{limit} requests are waiting already (queue.max_jobs); try again when some are spoken"
+        )
 
 
 class VoiceError(SpeechError):

@@ -1,35 +1,35 @@
-"""What the doors call: requests in, events and sound out. (Interface first; the body follows.)
+"""What the doors call: requests in, events and sound out.
 
-Runs on the event loop; everything here is called from it.
+Runs on the event loop. Everything that thinks runs on the synth thread, everything that sounds in the player.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+import asyncio
+import itertools
+import logging
+import time
+from collections import OrderedDict, deque
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import aclosing, asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
+from edge_tts.audio import read_sound, volume_gain
 from edge_tts.config import Config
+from edge_tts.errors import RequestError, SpeechError, TextTooLongError, UnknownJobError, UnknownVoiceError
+from edge_tts.jobs import Ending, Job, JobQueue
 from edge_tts.metrics import Metrics
-from edge_tts.speech import JobEvent, Piece, SpeakRequest
+from edge_tts.player import Player
+from edge_tts.renderer import Renderer
+from edge_tts.speech import Audio, EventType, JobEvent, Piece, Priority, SpeakRequest
+from edge_tts.state import DeviceState, KeptState
+from edge_tts.synthesizer import Plan
 
+log = logging.getLogger(__name__)
 
-@dataclass(frozen=True, slots=True)
-class DeviceState:
-    """What the user set and what the box is doing; published retained by MQTT, shown by HTTP."""
-
-    volume: int
-    """0 to 100."""
-
-    is_muted: bool
-    voice: str
-    speed: float
-    is_paused: bool = False
-    is_speaking: bool = False
-    queue_length: int = 0
-    has_audio_problem: bool = False
-
+MAX_UPDATES_BEHIND = 1000
+REMEMBERED_IDS = 1024
 
 Update = JobEvent | DeviceState
 
@@ -42,79 +42,496 @@ class Receipt:
 
 
 class Service:
-    config: Config
-    metrics: Metrics
+    """Made by `open_service`."""
+
+    def __init__(self, config: Config, renderer: Renderer, player: Player, metrics: Metrics) -> None:
+        self.config = config
+        self.metrics = metrics
+        self._renderer = renderer
+        self._player = player
+        self._queue = JobQueue(config.queue.max_jobs)
+        self._wake = asyncio.Event()
+        self._jobs: OrderedDict[str, Job] = OrderedDict()
+        self._scheduled: dict[str, asyncio.TimerHandle] = {}
+        self._ids: OrderedDict[str, tuple[float, asyncio.Future[str]]] = OrderedDict()
+        self._readers: list[deque[Update]] = []
+        self._reader_wakes: list[asyncio.Event] = []
+        self._problems: dict[str, str] = {}
+        self.checks: list[Callable[[], str | None]] = []
+        """What doors add to `stuck`: each returns what hangs, or None."""
+
+        self._last: SpeakRequest | None = None
+        self._numbers = itertools.count(1)
+        # Names of jobs stay unique across restarts: they are file names of the wav sink and ids in logs.
+        self._run = f"{int(time.time()):x}"
+        self._kept = KeptState(config, self.report_problem)
+        self._state = self._kept.load()
+        player.on_problem = lambda message: self.report_problem("device_unavailable", message)
+
+    # Requests
 
     async def submit(self, request: SpeakRequest) -> Receipt:
         """Accept *request* for the loudspeaker. Raises RequestError or VoiceError; nothing is queued then."""
-        raise NotImplementedError
+        self._check(request)
+        if request.id is None:
+            return Receipt(await self._accept(request), is_duplicate=False)
+        first = self._first_of(request.id)
+        if first is not None:
+            return Receipt(await asyncio.shield(first), is_duplicate=True)
+        # Remembered before the first await: two of the same id may arrive in the same moment.
+        job: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._ids[request.id] = (time.monotonic(), job)
+        try:
+            job.set_result(await self._accept(request))
+        except BaseException as error:
+            # Refused: the same id may try again. Whoever waits for it gets the same answer.
+            del self._ids[request.id]
+            job.set_exception(error if isinstance(error, Exception) else RequestError("cancelled"))
+            job.exception()
+            raise
+        return Receipt(job.result(), is_duplicate=False)
+
+    def _check(self, request: SpeakRequest) -> None:
+        limit = self.config.queue.max_text_characters
+        if len(request.text) > limit:
+            raise TextTooLongError(len(request.text), limit)
+
+    def _first_of(self, request_id: str) -> asyncio.Future[str] | None:
+        """The job that has this id already, if it came inside the window."""
+        oldest_s = time.monotonic() - self.config.queue.dedup_window_s
+        while self._ids and (
+            next(iter(self._ids.values()))[0] < oldest_s or len(self._ids) >= REMEMBERED_IDS
+        ):
+            self._ids.popitem(last=False)
+        return self._ids[request_id][1] if request_id in self._ids else None
+
+    async def _accept(self, request: SpeakRequest) -> str:
+        accepted_s = time.monotonic()
+        self._queue.check_room(request.priority)
+        name = f"{self._run}-{next(self._numbers)}"
+        plan = await self._plan(request)
+        ttl_s = self.config.queue.ttl_s if request.ttl_s is None else request.ttl_s
+        delay_s = max(0.0, request.at - time.time()) if request.at else 0.0
+        queued = JobEvent(
+            EventType.QUEUED, name, request.id, request.text, request.source, plan.voice, request.priority,
+            n_sentences=len(plan.sentences), warnings=plan.warnings,
+        )  # fmt: skip
+        job = Job(name, request, plan, accepted_s, accepted_s + delay_s + ttl_s, request.priority, queued)
+        job.warnings.extend(plan.warnings)
+        if delay_s:
+            self._check_scheduled()
+            self._remember(job)
+            timer = asyncio.get_running_loop().call_later(delay_s, self._arrive_scheduled, job)
+            self._scheduled[name] = timer
+        else:
+            self._arrive(job)
+        return name
+
+    async def _plan(self, request: SpeakRequest) -> Plan:
+        spoken = replace(request, speed=request.speed * self._state.speed)
+        return await self._renderer.call(self._renderer.synthesizer.plan, spoken, self._state.voice)
+
+    def _check_scheduled(self) -> None:
+        if len(self._scheduled) >= self.config.queue.max_jobs:
+            # The same limit and the same error as for those that wait for their turn.
+            JobQueue(0).check_room(Priority.MESSAGE)
+
+    def _arrive_scheduled(self, job: Job) -> None:
+        del self._scheduled[job.name]
+        try:
+            self._arrive(job)
+        except RequestError as error:
+            self._end(job, EventType.FAILED, code=error.code, message=str(error))
+
+    def _arrive(self, job: Job) -> None:
+        """Put *job* in the queue and carry out what the priorities decide; raises QueueFullError."""
+        is_important = job.priority is Priority.IMPORTANT
+        if self._state.is_muted and not is_important:
+            self._remember(job)
+            self._end(job, EventType.MUTED, code="muted")
+            return
+        if self._player.is_paused and job.priority in (Priority.NOTIFICATION, Priority.PROGRESS):
+            self._remember(job)
+            self._end(job, EventType.SUPERSEDED, code="paused")
+            return
+        endings = self._queue.arrive(job)
+        self._remember(job)
+        for ending in endings:
+            self._carry_out(ending)
+        if is_important and self._player.is_paused:
+            self.resume()
+        self._wake.set()
+        self._changed()
+
+    def _remember(self, job: Job) -> None:
+        if job.name in self._jobs:
+            return
+        self._jobs[job.name] = job
+        self._publish(job.latest)
+        ended = [name for name, other in self._jobs.items() if other.outcome.done()]
+        for name in ended[: max(0, len(ended) - self.config.queue.history)]:
+            del self._jobs[name]
+
+    def _carry_out(self, ending: Ending) -> None:
+        if ending.job is self._queue.speaking:
+            self._interrupt(ending.event_type, ending.code)
+        else:
+            self._end(ending.job, ending.event_type, code=ending.code)
+
+    def _interrupt(self, event_type: EventType, code: str) -> None:
+        job = self._queue.speaking
+        if job and not job.interruption:
+            job.interruption = (event_type, code)
+            self._player.interrupt()
+
+    # Jobs
 
     async def outcome(self, job: str) -> JobEvent:
         """Wait for the job's outcome; raises UnknownJobError."""
-        raise NotImplementedError
+        return await asyncio.shield(self._find(job).outcome)
 
     def job(self, job: str) -> JobEvent:
         """The job's latest event; raises UnknownJobError."""
-        raise NotImplementedError
+        return self._find(job).latest
 
     def jobs(self) -> list[JobEvent]:
         """Latest event of each speaking, waiting and remembered job, oldest first."""
-        raise NotImplementedError
+        return [job.latest for job in self._jobs.values()]
+
+    def _find(self, name: str) -> Job:
+        """By the job's name, else by the request's id (the newest)."""
+        if name in self._jobs:
+            return self._jobs[name]
+        for job in reversed(self._jobs.values()):
+            if job.request.id == name:
+                return job
+        raise UnknownJobError(name)
+
+    # Commands
 
     def stop(self, which: str | None = None) -> int:
         """End the speaking job and every waiting one, or just *which* (a job or request id). Returns how many
         ended; raises UnknownJobError if *which* names none."""
-        raise NotImplementedError
+        if which is None:
+            self.resume()
+            return self.clear() + self.skip()
+        job = self._find(which)
+        if job.outcome.done():
+            return 0
+        if job is self._queue.speaking:
+            return self.skip()
+        self._queue.remove(job)
+        self._unschedule(job)
+        self._end(job, EventType.INTERRUPTED, code="cancelled")
+        return 1
 
     def skip(self) -> int:
         """End the speaking job; the next one begins. Returns 0 or 1."""
-        raise NotImplementedError
+        if not self._queue.speaking:
+            return 0
+        self._interrupt(EventType.INTERRUPTED, "cancelled")
+        return 1
 
     def clear(self) -> int:
         """Drop every waiting job; the speaking one goes on. Returns how many."""
-        raise NotImplementedError
+        jobs = self._queue.clear() + [self._jobs[name] for name in self._scheduled]
+        for job in jobs:
+            self._unschedule(job)
+            self._end(job, EventType.INTERRUPTED, code="cancelled")
+        return len(jobs)
 
-    def pause(self) -> None: ...
-    def resume(self) -> None: ...
+    def _unschedule(self, job: Job) -> None:
+        if job.name in self._scheduled:
+            self._scheduled.pop(job.name).cancel()
+
+    def pause(self) -> None:
+        self._player.pause()
+        self._changed()
+
+    def resume(self) -> None:
+        self._player.resume()
+        self._wake.set()
+        self._changed()
 
     async def repeat(self) -> Receipt:
         """Say the last spoken announcement again; raises UnknownJobError if there was none."""
-        raise NotImplementedError
+        if self._last is None:
+            raise UnknownJobError("repeat")
+        return await self.submit(replace(self._last, id=None, at=None, repeat=1))
 
-    def stream(self, request: SpeakRequest) -> AsyncIterator[Piece]:
+    # The loudspeaker
+
+    async def run(self) -> None:
+        """Speak what waits, one job at a time, until cancelled."""
+        while True:
+            job = None if self._player.is_paused else self._queue.next()
+            if job is None:
+                self._wake.clear()
+                await self._wait_for_work()
+                continue
+            if time.monotonic() > job.deadline_s:
+                self._end(job, EventType.EXPIRED, code="expired")
+            else:
+                await self._speak(job)
+            self._queue.done()
+            self._changed()
+
+    async def _wait_for_work(self) -> None:
+        """Until something arrives or resumes; jobs that wait in a pause still expire on time."""
+        deadlines = [job.deadline_s for job in self._queue.waiting]
+        timeout_s = max(0.0, min(deadlines) - time.monotonic()) + 0.01 if deadlines else None
+        try:
+            await asyncio.wait_for(self._wake.wait(), timeout_s)
+        except TimeoutError:
+            self._expire()
+
+    def _expire(self) -> None:
+        now_s = time.monotonic()
+        for job in [job for job in self._queue.waiting if now_s > job.deadline_s]:
+            self._queue.remove(job)
+            self._end(job, EventType.EXPIRED, code="expired")
+
+    async def _speak(self, job: Job) -> None:
+        try:
+            speaking = _Speaking(self, job)
+            await speaking.run()
+        except SpeechError as error:
+            log.warning("failed job=%s code=%s: %s", job.name, error.code, error)
+            self._end(job, EventType.FAILED, code=error.code, message=str(error))
+        except Exception:
+            # Whatever a voice or a device throws: this job ends with an outcome, the next one speaks.
+            log.exception("failed job=%s", job.name)
+            self._end(
+                job, EventType.FAILED, code=SpeechError.code, message="an unexpected error; see the log"
+            )
+
+    def _gain_of(self, job: Job) -> float:
+        """Asked block by block: a volume set meanwhile is heard at once, one of the message's own stays."""
+        return volume_gain(self._state.volume if job.request.volume is None else job.request.volume)
+
+    def _chime_of(self, job: Job) -> Audio | None:
+        name = self.config.audio.chime if job.request.chime is None else job.request.chime
+        if not name:
+            return None
+        path = self.config.audio.sounds_dir / f"{name}.wav"
+        try:
+            if path.parent != self.config.audio.sounds_dir:
+                raise ValueError("a chime is a name without folders")
+            return read_sound(path)
+        except (OSError, ValueError) as error:
+            log.warning("chime: %s", error)
+            job.warnings.append(f"unknown_chime:{name}")
+            return None
+
+    # Sound for callers
+
+    async def stream(self, request: SpeakRequest) -> AsyncGenerator[Piece, None]:
         """Synthesize for a caller who wants the sound itself; use `async with aclosing(service.stream(r))`.
         Raises RequestError or VoiceError at the first piece."""
-        raise NotImplementedError
+        self._check(request)
+        async with aclosing(self._renderer.stream(await self._plan(request))) as pieces:
+            async for piece in pieces:
+                yield piece
 
     async def explain(self, request: SpeakRequest) -> dict[str, Any]:
         """JSON: voice, sentences (text, language, phonemes, duration_s), normalized, duration_s, warnings."""
-        raise NotImplementedError
+        self._check(request)
+        return await self._renderer.call(self._renderer.synthesizer.explain, request, self._state.voice)
 
     async def voices(self) -> list[dict[str, Any]]:
         """JSON per installed voice: name, family, languages, speakers, emotions, sample_rate, is_loaded, licence,
         source, and error for those that cannot be loaded."""
-        raise NotImplementedError
+        return await self._renderer.call(self._renderer.synthesizer.voices.describe)
+
+    # State and health
 
     @property
     def state(self) -> DeviceState:
-        raise NotImplementedError
+        return self._state
 
-    def set_volume(self, volume: int) -> None: ...
-    def set_muted(self, is_muted: bool) -> None: ...
-    def set_speed(self, speed: float) -> None: ...
+    def set_volume(self, volume: int) -> None:
+        """0 to 100; raises RequestError."""
+        if not 0 <= volume <= 100:
+            raise RequestError(f"volume must be 0 to 100, not {volume}")
+        self._set(volume=volume)
+
+    def set_muted(self, is_muted: bool) -> None:
+        """Muting ends what is being said, unless it is important."""
+        self._set(is_muted=is_muted)
+        speaking = self._queue.speaking
+        if is_muted and speaking and speaking.priority is not Priority.IMPORTANT:
+            self._interrupt(EventType.INTERRUPTED, "muted")
+
+    def set_speed(self, speed: float) -> None:
+        """0.25 to 4; multiplies every request's own. Raises RequestError."""
+        if not 0.25 <= speed <= 4.0:
+            raise RequestError(f"speed must be 0.25 to 4.0, not {speed}")
+        self._set(speed=speed)
 
     def set_voice(self, voice: str) -> None:
         """Raises UnknownVoiceError."""
+        installed = self._renderer.synthesizer.voices.installed.voices
+        if voice not in installed:
+            raise UnknownVoiceError(voice, installed)
+        self._set(voice=voice)
 
-    def updates(self) -> AbstractContextManager[AsyncIterator[Update]]:
+    def _set(self, **changes: Any) -> None:
+        before = self._state
+        self._state = replace(before, **changes)
+        if self._state != before:
+            self._kept.save(self._state)
+            self._publish(self._state)
+
+    def _changed(self) -> None:
+        """Publish what the box is doing, if it is something else than before."""
+        after = replace(
+            self._state,
+            is_paused=self._player.is_paused,
+            is_speaking=self._queue.speaking is not None,
+            queue_length=len(self._queue),
+            has_audio_problem="device_unavailable" in self._problems,
+        )
+        self.metrics.queue_length.set(len(self._queue))
+        if after != self._state:
+            self._state = after
+            self._publish(after)
+
+    @contextmanager
+    def updates(self) -> Iterator[AsyncIterator[Update]]:
         """Every JobEvent and every change of DeviceState from now on: `with service.updates() as updates:
         async for update in updates`. A reader more than 1000 behind loses the oldest, counted in metrics."""
-        raise NotImplementedError
+        pending: deque[Update] = deque(maxlen=MAX_UPDATES_BEHIND)
+        wake = asyncio.Event()
+        self._readers.append(pending)
+        self._reader_wakes.append(wake)
+        try:
+            yield _drain(pending, wake)
+        finally:
+            self._readers.remove(pending)
+            self._reader_wakes.remove(wake)
+
+    def _publish(self, update: Update) -> None:
+        for pending, wake in zip(self._readers, self._reader_wakes, strict=True):
+            if len(pending) == MAX_UPDATES_BEHIND:
+                self.metrics.warnings.labels("updates_lost").inc()
+            pending.append(update)
+            wake.set()
+        if isinstance(update, JobEvent):
+            self.metrics.events.labels(str(update.event_type), update.source).inc()
+
+    def _end(self, job: Job, event_type: EventType, **details: Any) -> None:
+        """The one outcome of *job*."""
+        if job.outcome.done():
+            return
+        event = replace(
+            job.latest, event_type=event_type, warnings=tuple(dict.fromkeys(job.warnings)), **details
+        )
+        job.latest = event
+        job.outcome.set_result(event)
+        log.info(
+            "%s job=%s source=%s voice=%s priority=%s code=%s first_audio_ms=%s audio_ms=%s rtf=%s",
+            event_type, job.name, event.source, event.voice, event.priority, event.code,
+            event.first_audio_ms, event.audio_ms, event.rtf,
+        )  # fmt: skip
+        self._publish(event)
+        self._changed()
 
     def health(self) -> dict[str, Any]:
-        """JSON: is_live, is_ready and problems (list of {"code", "message"}); doors add theirs by
-        `report_problem`."""
-        raise NotImplementedError
+        """JSON: is_live, is_ready and problems; doors add theirs by `report_problem`."""
+        stuck = self.stuck()
+        problems = [{"code": code, "message": message} for code, message in sorted(self._problems.items())]
+        return {"is_live": stuck is None, "is_ready": stuck is None, "problems": problems}
+
+    def stuck(self) -> str | None:
+        """What hangs beyond its deadline, or None; decides whether the watchdog is fed."""
+        if self._player.stuck_s > 0:
+            return "playback"
+        if self._renderer.stuck_s > 0:
+            return "synth"
+        return next((stuck for check in self.checks if (stuck := check()) is not None), None)
 
     def report_problem(self, code: str, message: str | None) -> None:
         """Set or (None) clear a problem shown by `health`, "mqtt_disconnected" for example."""
+        if message is None:
+            self._problems.pop(code, None)
+        else:
+            self._problems[code] = message
+        self._changed()
+
+
+class _Speaking:
+    """One job on the loudspeaker, with its timings."""
+
+    def __init__(self, service: Service, job: Job) -> None:
+        self._service = service
+        self._job = job
+        self._started_s = time.monotonic()
+        self._audio_s = 0.0
+        self._synthesis_s = 0.0
+
+    async def run(self) -> None:
+        service, job = self._service, self._job
+        queued_s = self._started_s - job.accepted_s
+        service.metrics.queue_time.observe(queued_s)
+        self._update(queued_ms=round(queued_s * 1000))
+        chime = await service._renderer.call(service._chime_of, job)
+        async with aclosing(service._renderer.stream(job.plan)) as pieces:
+            playback = await service._player.play(
+                pieces,
+                name=job.name,
+                gain=lambda: service._gain_of(job),
+                chime=chime,
+                on_first_block=self._on_first_block,
+                on_piece=self._on_piece,
+            )
+        service._last = job.request
+        figures = {"spoken_ms": round(playback.spoken_s * 1000), "audio_ms": round(self._audio_s * 1000)}
+        if self._audio_s:
+            figures["rtf"] = round(self._synthesis_s / self._audio_s, 4)  # type: ignore[assignment]
+        if playback.is_complete:
+            service._end(job, EventType.FINISHED, **figures)
+        else:
+            event_type, code = job.interruption or (EventType.INTERRUPTED, "cancelled")
+            service._end(job, event_type, code=code, **figures)
+
+    def _on_piece(self, piece: Piece) -> None:
+        self._audio_s += piece.audio.duration_s
+        self._synthesis_s += piece.synthesis_s
+        self._job.warnings.extend(piece.warnings)
+        self._update(sentence=piece.sentence + 1)
+
+    def _on_first_block(self) -> None:
+        job, now_s = self._job, time.monotonic()
+        first_audio_s = now_s - job.accepted_s
+        self._service.metrics.first_audio.labels(job.plan.voice).observe(now_s - self._started_s)
+        self._update(event_type=EventType.STARTED, first_audio_ms=round(first_audio_s * 1000))
+        self._service._publish(job.latest)
+
+    def _update(self, **changes: Any) -> None:
+        self._job.latest = replace(self._job.latest, **changes)
+
+
+async def _drain(pending: deque[Update], wake: asyncio.Event) -> AsyncIterator[Update]:
+    while True:
+        while pending:
+            yield pending.popleft()
+        wake.clear()
+        await wake.wait()
+
+
+@asynccontextmanager
+async def open_service(
+    config: Config, renderer: Renderer, player: Player, metrics: Metrics
+) -> AsyncIterator[Service]:
+    """The service, speaking what arrives; leaving ends what is being said with the outcome interrupted."""
+    service = Service(config, renderer, player, metrics)
+    runner = asyncio.create_task(service.run())
+    try:
+        yield service
+    finally:
+        service.stop()
+        speaking = service._queue.speaking
+        if speaking:
+            await asyncio.wait({speaking.outcome}, timeout=2.0)
+        runner.cancel()
+        await asyncio.wait({runner})

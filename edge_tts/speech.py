@@ -212,6 +212,11 @@ class Piece:
     """Index from 0."""
 
     n_sentences: int
+    synthesis_s: float = 0.0
+    """Processor time it took to make; a cached sentence takes next to none."""
+
+    warnings: tuple[str, ...] = ()
+    """What is done otherwise than asked, as known since the piece before."""
 
 
 class EventType(StrEnum):
@@ -261,8 +266,22 @@ class JobEvent:
 
     def to_json(self) -> dict[str, object]:
         """The event without the text and without what is unknown."""
-        body: dict[str, object] = {"event_type": str(self.event_type), "job": self.job, "priority": str(self.priority)}
-        optional = ("id", "voice", "code", "message", "queued_ms", "first_audio_ms", "audio_ms", "spoken_ms", "rtf")
+        body: dict[str, object] = {
+            "event_type": str(self.event_type),
+            "job": self.job,
+            "priority": str(self.priority),
+        }
+        optional = (
+            "id",
+            "voice",
+            "code",
+            "message",
+            "queued_ms",
+            "first_audio_ms",
+            "audio_ms",
+            "spoken_ms",
+            "rtf",
+        )
         body |= {name: value for name in optional if (value := getattr(self, name)) is not None}
         if self.n_sentences:
             body |= {"sentence": self.sentence, "n_sentences": self.n_sentences}

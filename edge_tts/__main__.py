@@ -1,0 +1,201 @@
+"""Command line: `edgetts run`, `say`, `devices`, `voices`, `check`, `explain`."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edge_tts import __version__
+from edge_tts.config import AudioConfig, Config, load_config
+from edge_tts.errors import SpeechError
+
+if TYPE_CHECKING:  # the commands import what they need themselves: `edgetts --help` should not load a voice
+    from edge_tts.speech import Piece, SpeakRequest
+    from edge_tts.synthesizer import Synthesizer
+
+BAD_CONFIG_EXIT_STATUS = 78
+"""EX_CONFIG: starting again will not help; the unit does not try."""
+
+_config_option = click.option(
+    "--config", "config_path", type=click.Path(path_type=Path), help="Configuration; defaults without one."
+)
+_voice_options = [
+    click.option("--voice", help="Installed voice; the configured default without one."),
+    click.option("--speaker", help="Speaker inside the voice."),
+    click.option("--language", help="Language of the text, as de-DE."),
+    click.option("--speed", type=click.FloatRange(0.25, 4.0), default=1.0, show_default=True),
+    click.option(
+        "--pitch", type=click.FloatRange(-12, 12), default=0.0, show_default=True, help="Semitones."
+    ),
+    click.option("--emotion", default="neutral", show_default=True),
+    click.option("--ssml", is_flag=True, help="The text is SSML."),
+    click.argument("text"),
+]
+
+
+def _with_voice_options(command: Any) -> Any:
+    for option in reversed(_voice_options):
+        command = option(command)
+    return command
+
+
+def _config(path: Path | None) -> Config:
+    config = Config() if path is None else load_config(path)
+    set_up_log(config.log.level)
+    return config
+
+
+def set_up_log(level: str) -> None:
+    """Log lines to standard error; the journal adds the time itself."""
+    in_journal = "JOURNAL_STREAM" in os.environ
+    logging.basicConfig(
+        level=level.upper(),
+        format=("" if in_journal else "%(asctime)s ") + "%(levelname)s %(name)s %(message)s",
+        force=True,
+    )
+
+
+@click.group()
+@click.version_option(__version__)
+def cli() -> None:
+    """Offline speech for this box: a daemon for MQTT and HTTP, and tools to try and check it."""
+
+
+@cli.command()
+@_config_option
+def run(config_path: Path | None) -> None:
+    """Run the daemon in the foreground."""
+    config = _config(config_path)
+    from edge_tts.app import serve
+
+    serve(config)
+
+
+@cli.command()
+@_config_option
+@click.option(
+    "--wav", type=click.Path(dir_okay=False, path_type=Path), help="Write a WAV file instead of playing."
+)
+@click.option("--play", is_flag=True, help="Play on the sound device (the default).")
+@_with_voice_options
+def say(config_path: Path | None, wav: Path | None, play: bool, **asked: Any) -> None:
+    """Say TEXT, without a daemon."""
+    if wav and play:
+        raise click.UsageError("--wav writes a file, --play uses the sound device: choose one")
+    if wav and wav.suffix != ".wav":
+        raise click.UsageError(f"--wav writes WAV: end the name in .wav, not {wav.suffix or 'nothing'}")
+    import asyncio
+
+    config = _config(config_path)
+    synthesizer = _synthesizer(config)
+    plan = synthesizer.plan(_request(asked), config.voices.default)
+    audio = replace(config.audio, sink="wav", wav_dir=wav.parent, volume=100) if wav else config.audio
+    warnings = asyncio.run(_play(audio, synthesizer.render(plan), wav.stem if wav else "say"))
+    for warning in dict.fromkeys([*plan.warnings, *warnings]):
+        click.echo(f"warning: {warning}", err=True)
+
+
+async def _play(config: AudioConfig, pieces: Iterator[Piece], name: str) -> list[str]:
+    """Play *pieces* to their end; returns their warnings."""
+    from edge_tts.audio import volume_gain
+    from edge_tts.metrics import Metrics
+    from edge_tts.player import open_player
+
+    warnings: list[str] = []
+
+    async def rendered() -> AsyncIterator[Piece]:
+        for piece in pieces:
+            warnings.extend(piece.warnings)
+            yield piece
+
+    async with open_player(config, Metrics()) as player:
+        problem = await player.probe()
+        if problem:
+            raise problem
+        await player.play(rendered(), name=name, gain=lambda: volume_gain(config.volume))
+    return warnings
+
+
+@cli.command()
+@_config_option
+@_with_voice_options
+def explain(config_path: Path | None, **asked: Any) -> None:
+    """Show how TEXT would be read: normalized words, phonemes, duration. Makes no sound."""
+    config = _config(config_path)
+    explanation = _synthesizer(config).explain(_request(asked), config.voices.default)
+    click.echo(json.dumps(explanation, ensure_ascii=False, indent=2))
+
+
+def _request(asked: dict[str, Any]) -> SpeakRequest:
+    from edge_tts.speech import Emotion, SpeakRequest
+
+    is_ssml = asked.pop("ssml")
+    emotion = Emotion(asked.pop("emotion"))
+    return SpeakRequest(**asked, emotion=emotion, format="ssml" if is_ssml else "text", source="cli")
+
+
+def _synthesizer(config: Config) -> Synthesizer:
+    from edge_tts.app import build_synthesizer
+    from edge_tts.metrics import Metrics
+
+    return build_synthesizer(config, Metrics())
+
+
+@cli.command()
+@_config_option
+@click.option("--json", "as_json", is_flag=True)
+def voices(config_path: Path | None, as_json: bool) -> None:
+    """List the installed voices, and why some cannot be used."""
+    described = _synthesizer(_config(config_path)).voices.describe()
+    if as_json:
+        click.echo(json.dumps(described, ensure_ascii=False, indent=2))
+        return
+    for voice in described:
+        if "error" in voice:
+            click.echo(f"{voice['name']}: cannot be used: {voice['error']}")
+        else:
+            speakers = f", speakers {' '.join(voice['speakers'])}" if voice["speakers"] else ""
+            click.echo(f"{voice['name']}: {voice['family']}, {' '.join(voice['languages'])}{speakers}")
+
+
+@cli.command()
+def devices() -> None:
+    """List the sound devices that speech can go to."""
+    from edge_tts.sinks import list_devices
+
+    for name, is_default in list_devices():
+        click.echo(f"{'*' if is_default else ' '} {name}")
+
+
+@cli.command()
+@_config_option
+def check(config_path: Path | None) -> None:
+    """Check configuration, voices, sound device and broker: what works, what doesn't, what to do."""
+    from edge_tts.checks import run_checks
+
+    results = run_checks(config_path)
+    for result in results:
+        click.echo(f"{'ok  ' if result.is_ok else 'FAIL'} {result.what}: {result.message}")
+    if not all(result.is_ok for result in results):
+        raise SystemExit(1)
+
+
+def main() -> None:
+    """Entry point: a SpeechError is one clear line, not a traceback."""
+    try:
+        cli()
+    except SpeechError as error:
+        click.echo(f"edgetts: {error} [{error.code}]", err=True)
+        sys.exit(BAD_CONFIG_EXIT_STATUS if error.code == "bad_config" else 1)
+
+
+if __name__ == "__main__":
+    main()

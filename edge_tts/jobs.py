@@ -1,0 +1,167 @@
+"""Jobs and their queue: speech-dispatcher's five priorities, without threads, clocks or sound.
+
+The rules are those of doc/ssip.texi (speech-dispatcher); `JobQueue.arrive` says what they decide, the service
+carries it out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from edge_tts.errors import QueueFullError
+from edge_tts.speech import EventType, JobEvent, Priority, SpeakRequest
+from edge_tts.synthesizer import Plan
+
+ORDER = tuple(Priority)
+"""Most urgent first."""
+
+IMPORTANT, MESSAGE, TEXT, NOTIFICATION, PROGRESS = ORDER
+
+# What a new job ends, by its priority: while it waits, and while it speaks.
+ENDS_WAITING = {
+    IMPORTANT: {NOTIFICATION, PROGRESS},
+    MESSAGE: {TEXT, NOTIFICATION, PROGRESS},
+    TEXT: {TEXT, NOTIFICATION, PROGRESS},
+    NOTIFICATION: {NOTIFICATION},
+    PROGRESS: set[Priority](),
+}
+ENDS_SPEAKING = ENDS_WAITING | {IMPORTANT: {MESSAGE, TEXT, NOTIFICATION, PROGRESS}}
+
+# A new job is dropped while one of these waits or speaks.
+YIELDS_TO = {
+    IMPORTANT: set[Priority](),
+    MESSAGE: set[Priority](),
+    TEXT: set[Priority](),
+    NOTIFICATION: {IMPORTANT, MESSAGE, TEXT, PROGRESS},
+    PROGRESS: set(ORDER),
+}
+
+
+@dataclass(eq=False)
+class Job:
+    """A request on its way to the loudspeaker. Changed by the event loop only."""
+
+    name: str
+    request: SpeakRequest
+    plan: Plan
+    accepted_s: float
+    """Monotonic seconds."""
+
+    deadline_s: float
+    """Monotonic seconds; not started by then, it expires."""
+
+    priority: Priority
+    """The request's, until a last progress message is promoted."""
+
+    latest: JobEvent
+    warnings: list[str] = field(default_factory=list)
+    outcome: asyncio.Future[JobEvent] = field(default_factory=asyncio.Future)
+    interruption: tuple[EventType, str] | None = None
+    """Why the speaking job is being ended: the outcome and its code."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """A job that ends without being heard to its end."""
+
+    job: Job
+    event_type: EventType
+    code: str
+
+
+class JobQueue:
+    """Who speaks, who waits, who has to give way."""
+
+    def __init__(self, max_jobs: int) -> None:
+        self._max_jobs = max_jobs
+        self.waiting: list[Job] = []
+        """In the order they will speak."""
+
+        self.speaking: Job | None = None
+        self.held_progress: Job | None = None
+        """The last progress message that was dropped; said once all is quiet, so that "100 %" is heard."""
+
+    def __len__(self) -> int:
+        return len(self.waiting) + (self.held_progress is not None)
+
+    def check_room(self, priority: Priority) -> None:
+        """Raises QueueFullError. Important jobs have as many places of their own: no flood keeps them out."""
+        rivals = [job for job in self.waiting if (job.priority is IMPORTANT) == (priority is IMPORTANT)]
+        if len(rivals) >= self._max_jobs:
+            raise QueueFullError(self._max_jobs)
+
+    def arrive(self, job: Job) -> list[Ending]:
+        """Put *job* in its place; returns the jobs that end by it, perhaps the speaking one or *job* itself.
+
+        Raises QueueFullError, and then nothing has changed.
+        """
+        present = {other.priority for other in self.waiting}
+        if self.speaking:
+            present.add(self.speaking.priority)
+        if present & YIELDS_TO[job.priority]:
+            return self._give_way(job)
+        replaced = [other for other in self._all_waiting() if _replaces(job, other)]
+        ended = [other for other in self.waiting if other.priority in ENDS_WAITING[job.priority]]
+        if not replaced and not ended:
+            self.check_room(job.priority)
+        endings = [Ending(other, EventType.SUPERSEDED, "replaced") for other in replaced]
+        endings += [
+            Ending(other, EventType.SUPERSEDED, "priority") for other in ended if other not in replaced
+        ]
+        for ending in endings:
+            self.remove(ending.job)
+        if self.speaking and self.speaking.priority in ENDS_SPEAKING[job.priority]:
+            endings.append(Ending(self.speaking, EventType.INTERRUPTED, "priority"))
+        self._insert(job)
+        return endings
+
+    def _give_way(self, job: Job) -> list[Ending]:
+        if job.priority is not PROGRESS:
+            return [Ending(job, EventType.SUPERSEDED, "priority")]
+        endings = [Ending(self.held_progress, EventType.SUPERSEDED, "priority")] if self.held_progress else []
+        self.held_progress = job
+        return endings
+
+    def next(self) -> Job | None:
+        """Take the job to speak now; it is `speaking` until `done`. None: nothing to say, or one is speaking."""
+        if self.speaking:
+            return None
+        if not self.waiting and self.held_progress:
+            self.held_progress.priority = MESSAGE
+            self.waiting.append(self.held_progress)
+            self.held_progress = None
+        if self.waiting:
+            self.speaking = self.waiting.pop(0)
+        return self.speaking
+
+    def done(self) -> None:
+        self.speaking = None
+
+    def remove(self, job: Job) -> bool:
+        """Take a waiting job out; False if it does not wait."""
+        if job is self.held_progress:
+            self.held_progress = None
+            return True
+        if job in self.waiting:
+            self.waiting.remove(job)
+            return True
+        return False
+
+    def clear(self) -> list[Job]:
+        """Take every waiting job out."""
+        jobs = self._all_waiting()
+        self.waiting, self.held_progress = [], None
+        return jobs
+
+    def _all_waiting(self) -> list[Job]:
+        return self.waiting + ([self.held_progress] if self.held_progress else [])
+
+    def _insert(self, job: Job) -> None:
+        urgency = ORDER.index(job.priority)
+        position = sum(ORDER.index(other.priority) <= urgency for other in self.waiting)
+        self.waiting.insert(position, job)
+
+
+def _replaces(job: Job, other: Job) -> bool:
+    return job.request.replace is not None and job.request.replace == other.request.replace

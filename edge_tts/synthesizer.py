@@ -1,0 +1,202 @@
+"""The pipeline: a request becomes a plan (sentences), a plan becomes pieces of sound.
+
+Synchronous, on the synth thread only; knows no sockets and no loudspeaker.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Iterator
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from edge_tts import __version__
+from edge_tts.audio import join
+from edge_tts.cache import PhraseCache, digest
+from edge_tts.config import VoicesConfig
+from edge_tts.errors import UnknownLanguageError, UnknownSpeakerError
+from edge_tts.metrics import Metrics
+from edge_tts.models.base import SpeechModel, VoiceSpec
+from edge_tts.speech import Audio, Piece, Sentence, SpeakRequest, silence, with_gain
+from edge_tts.text.frontend import Frontend
+from edge_tts.voices import VoiceStore
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A request that can be spoken: checked, normalized, cut into sentences."""
+
+    voice: str
+    sentences: tuple[Sentence, ...]
+    """Each with its voice and speaker decided."""
+
+    warnings: tuple[str, ...]
+
+
+class Synthesizer:
+    def __init__(
+        self,
+        config: VoicesConfig,
+        frontend: Frontend,
+        voices: VoiceStore,
+        cache: PhraseCache,
+        metrics: Metrics,
+    ) -> None:
+        self._config = config
+        self._frontend = frontend
+        self._cache = cache
+        self._metrics = metrics
+        self.voices = voices
+
+    def plan(self, request: SpeakRequest, default_voice: str) -> Plan:
+        """Raises RequestError for what cannot be spoken as asked, VoiceLoadError for a voice that is broken."""
+        voice = request.voice or default_voice
+        spec = self.voices.spec(voice)
+        with self._metrics.stage("normalize"):
+            sentences, warnings = self._frontend.sentences(
+                request, languages=spec.languages, language=self._language(request, spec)
+            )
+        cast = tuple(self._cast(sentence, request, voice) for sentence in sentences) * request.repeat
+        if request.reference:
+            warnings = [*warnings, "unsupported_control:reference"]
+        for warning in warnings:
+            self._metrics.warnings.labels(warning.split(":")[0]).inc()
+        return Plan(voice, cast, tuple(warnings))
+
+    def _language(self, request: SpeakRequest, spec: VoiceSpec) -> str:
+        """The language of text that doesn't show its own: asked for, the speaker's, configured, the voice's."""
+        if request.language:
+            if _match(request.language, spec.languages) is None:
+                raise UnknownLanguageError(request.language, spec.name, spec.languages)
+            return request.language
+        if request.speaker:
+            for language, speaker in spec.default_speakers.items():
+                if speaker == request.speaker:
+                    return _match(language, spec.languages) or spec.languages[0]
+        if self._config.language:
+            return _match(self._config.language, spec.languages) or spec.languages[0]
+        return spec.languages[0]
+
+    def _cast(self, sentence: Sentence, request: SpeakRequest, voice: str) -> Sentence:
+        """*sentence* with the voice and speaker that will say it."""
+        spec = self.voices.spec(sentence.voice or voice)
+        # A speaker of the request's voice means nothing inside another voice named by markup.
+        speaker = sentence.speaker or (request.speaker if spec.name == voice else None)
+        if speaker is not None and speaker not in spec.speakers:
+            by_id = {str(number): name for name, number in spec.speakers.items()}
+            if speaker not in by_id:
+                raise UnknownSpeakerError(speaker, spec.name, spec.speakers)
+            speaker = by_id[speaker]
+        return replace(sentence, voice=spec.name, speaker=speaker)
+
+    def render(self, plan: Plan) -> Generator[Piece, None, None]:
+        """The pieces of *plan* in order; raises VoiceError or UnsupportedPronunciationError where it happens."""
+        n_sentences = len(plan.sentences)
+        warned: set[str] = set()
+        for index, sentence in enumerate(plan.sentences):
+            spec = self.voices.spec(sentence.voice or plan.voice)
+            model = self.voices.model(spec.name)
+            warnings = [w for w in unsupported_controls(sentence, model, spec) if w not in warned]
+            warned.update(warnings)
+            for warning in warnings:
+                self._metrics.warnings.labels(warning.split(":")[0]).inc()
+            for audio, synthesis_s in self._pieces(sentence, spec, model):
+                yield Piece(
+                    with_gain(audio, sentence.prosody.volume),
+                    index,
+                    n_sentences,
+                    synthesis_s,
+                    tuple(warnings),
+                )
+                warnings = []
+            if sentence.pause_s and (index + 1 < n_sentences or not sentence.spans):
+                yield Piece(silence(sentence.pause_s, model.sample_rate), index, n_sentences)
+
+    def _pieces(
+        self, sentence: Sentence, spec: VoiceSpec, model: SpeechModel
+    ) -> Iterator[tuple[Audio, float]]:
+        """The sound of one sentence with the seconds each piece took, from the cache or the model."""
+        if not sentence.spans:
+            return
+        start_s = time.perf_counter()
+        key = _cache_key(sentence, spec)
+        cached = self._cache.get(key)
+        if cached is not None:
+            yield cached, time.perf_counter() - start_s
+            return
+        made: list[Audio] = []
+        total_s = 0.0
+        pieces = model.synthesize(sentence)
+        while True:
+            start_s = time.perf_counter()
+            audio = next(pieces, None)
+            took_s = time.perf_counter() - start_s
+            total_s += took_s
+            if audio is None:
+                break
+            made.append(audio)
+            yield audio, took_s
+        whole = join(made, model.sample_rate)
+        self._metrics.audio_seconds.inc(whole.duration_s)
+        if whole.duration_s:
+            self._metrics.rtf.labels(spec.name).observe(total_s / whole.duration_s)
+        self._cache.put(key, whole)
+
+    def explain(self, request: SpeakRequest, default_voice: str) -> dict[str, Any]:
+        """What would be said, as JSON; makes no sound."""
+        plan = self.plan(request, default_voice)
+        sentences, warnings, duration_s = [], list(plan.warnings), 0.0
+        for sentence in plan.sentences:
+            spec = self.voices.spec(sentence.voice or plan.voice)
+            model = self.voices.model(spec.name)
+            shown: dict[str, Any] = {"text": sentence.text, "language": sentence.language, "voice": spec.name}
+            if sentence.spans:
+                explanation = model.explain(sentence)
+                warnings += [*unsupported_controls(sentence, model, spec), *explanation.warnings]
+                shown |= {"phonemes": explanation.phonemes, "duration_s": explanation.duration_s}
+                duration_s += explanation.duration_s or 0.0
+            duration_s += sentence.pause_s
+            sentences.append(shown | {"pause_s": sentence.pause_s})
+        return {
+            "voice": plan.voice,
+            "normalized": " ".join(sentence.text.strip() for sentence in plan.sentences),
+            "sentences": sentences,
+            "duration_s": round(duration_s, 3),
+            "warnings": list(dict.fromkeys(warnings)),
+        }
+
+
+def unsupported_controls(sentence: Sentence, model: SpeechModel, spec: VoiceSpec) -> list[str]:
+    """Warnings for what the sentence asks and the voice cannot do."""
+    prosody = sentence.prosody
+    asked = {
+        "speed": prosody.speed != 1.0,
+        "pitch": prosody.pitch_semitones != 0.0 or prosody.pitch_range != 1.0,
+        "energy": prosody.energy != 0.0,
+        "emotion": prosody.emotion.name != "neutral",
+    }
+    warnings = [
+        f"unsupported_control:{name}"
+        for name, is_asked in asked.items()
+        if is_asked and name not in model.controls
+    ]
+    if asked["emotion"] and "emotion" in model.controls and prosody.emotion.name not in spec.emotions:
+        warnings.append(f"unknown_emotion:{prosody.emotion.name}")
+    return warnings
+
+
+def _match(language: str, languages: tuple[str, ...]) -> str | None:
+    """The entry of *languages* that is *language*, or at least shares its primary subtag."""
+    lowered = language.lower().replace("_", "-")
+    for tag in languages:
+        if tag.lower() == lowered:
+            return tag
+    primary = lowered.split("-")[0]
+    return next((tag for tag in languages if tag.lower().split("-")[0] == primary), None)
+
+
+def _cache_key(sentence: Sentence, spec: VoiceSpec) -> str:
+    """Everything that decides the sound; not the volume and the pause, which come after the cache."""
+    heard = replace(sentence, pause_s=0.0, prosody=replace(sentence.prosody, volume=1.0))
+    files = {path.name: spec.sha256.get(path.name) or path.stat().st_mtime_ns for path in spec.files.values()}
+    return digest(__version__, spec.name, spec.family, spec.gain_db, spec.emotions, files, asdict(heard))

@@ -1,0 +1,65 @@
+"""A loudspeaker that remembers: the AudioSink protocol, whole, with faults to order."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_tts.errors import DeviceError
+
+
+class FakeSink:
+    """Hears at once what is written. All methods run on the playback thread; tests read after `play`."""
+
+    def __init__(self, sample_rate: int = 48000) -> None:
+        self.sample_rate = sample_rate
+        self.calls: list[str] = []
+        self.blocks: list[NDArray[np.float32]] = []
+        self.fail_at_block: int | None = None
+        """This block and every `start` after it fail, until `failures` have happened."""
+
+        self.failures = 0
+        self.gate: threading.Event | None = None
+        """Set: a write waits for it, as a full buffer or a hanging device does."""
+
+        self.wrote = threading.Event()
+
+    @property
+    def samples(self) -> NDArray[np.float32]:
+        return np.concatenate(self.blocks) if self.blocks else np.zeros(0, np.float32)
+
+    def probe(self) -> None:
+        self.calls.append("probe")
+
+    def wanted_rate(self, sample_rate: int) -> int:
+        return self.sample_rate
+
+    def start(self, name: str, sample_rate: int) -> None:
+        self.calls.append(f"start {name} {sample_rate}")
+        if self.fail_at_block is not None and len(self.blocks) >= self.fail_at_block:
+            self._fail()
+
+    def _fail(self) -> None:
+        if self.failures > 0:
+            self.failures -= 1
+            raise DeviceError("the device is gone")
+
+    def write(self, samples: NDArray[np.float32]) -> bool:
+        if self.fail_at_block is not None and len(self.blocks) >= self.fail_at_block:
+            self._fail()
+        self.blocks.append(samples)
+        self.wrote.set()
+        if self.gate:
+            self.gate.wait(10)
+        return False
+
+    def rest(self) -> None:
+        self.calls.append("rest")
+
+    def finish(self) -> None:
+        self.calls.append("finish")
+
+    def close(self) -> None:
+        self.calls.append("close")
