@@ -55,7 +55,13 @@ class Player:
     """Plays one announcement at a time. Runs on the event loop; made by `open_player`."""
 
     def __init__(
-        self, config: AudioConfig, sink: AudioSink, metrics: Metrics, playback: ThreadPoolExecutor
+        self,
+        config: AudioConfig,
+        sink: AudioSink,
+        metrics: Metrics,
+        playback: ThreadPoolExecutor,
+        *,
+        call_deadline_s: float = CALL_DEADLINE_S,
     ) -> None:
         self.config = config
         self.sink = sink
