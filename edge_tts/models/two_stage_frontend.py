@@ -12,14 +12,11 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 from edge_tts.models import ipa
 from edge_tts.speech import Alphabet, Sentence, Span
+from edge_tts.text import pinyin
 from edge_tts.text.phonemes import Phonemizer
-
-if TYPE_CHECKING:
-    from edge_tts.text import pinyin
 
 START, END = "^", "$"
 VOWELS = frozenset("aeiouyæøœɐɑɒɔəɚɛɜɪʊʌʏᵻ")
@@ -30,7 +27,9 @@ TONE_ACCENT = 2
 """Accent of tone 1 is 3, of tone 5 (neutral) 7."""
 
 INITIALS = frozenset(f"@{initial}" for initial in ("zh", "ch", "sh", *"bpmfdtnlgkhjqxrzcsyw"))
-HAN = re.compile("([\u3007\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]+)")
+BREATH = re.compile("([。！？；：，、…—,.!?;:\n]+)")
+"""Marks that Chinese breathes at."""
+
 SHORT_PAUSE_S, PAUSE_S, LONG_PAUSE_S = 0.12, 0.16, 0.2
 """After 、 — after ， and the like — after what ends a sentence."""
 
@@ -148,10 +147,10 @@ def _add_ipa(draft: _Draft, text: str, known: Mapping[str, int], warnings: dict[
 def _chinese(spans: Iterable[Span], known: Mapping[str, int], warnings: dict[str, None]) -> Iterator[Phrase]:
     draft = _Draft()
     for span in spans:
-        for syllables, between in _runs(span, warnings):
+        for syllables, marks in _runs(span, warnings):
             for syllable in syllables:
                 _add_syllable(draft, syllable, known, warnings)
-            pause_s = _pause_s(between)
+            pause_s = _pause_s(marks)
             if pause_s and draft.symbols:
                 yield draft.phrase(pause_s)
                 draft = _Draft()
@@ -160,18 +159,15 @@ def _chinese(spans: Iterable[Span], known: Mapping[str, int], warnings: dict[str
 
 
 def _runs(span: Span, warnings: dict[str, None]) -> Iterator[tuple[list[pinyin.Syllable], str]]:
-    """Syllables of one run of Chinese characters, and the text up to the next."""
-    from edge_tts.text import pinyin
-
+    """Syllables of what is said in one breath, and the marks up to the next."""
     if span.pronunciation is not None:
-        yield [pinyin.parse(symbols) for symbols in span.pronunciation.symbols.split()], span.text[-1:]
+        yield pinyin.parse(span.pronunciation.symbols), span.text[-1:]
         return
-    before, *rest = HAN.split(span.text)
-    yield [], before
-    for han, between in zip(rest[::2], rest[1::2], strict=True):
-        if any(character.isalnum() for character in between):
-            warnings["unknown_phoneme: letters or digits inside Chinese are not said"] = None
-        yield pinyin.syllables(han), between
+    parts = BREATH.split(span.text)
+    for text, marks in itertools.zip_longest(parts[::2], parts[1::2], fillvalue=""):
+        for character in pinyin.unreadable(text):
+            warnings[f"unknown_phoneme: {character!r} has no reading in Chinese"] = None
+        yield pinyin.syllables(text), marks
 
 
 def _add_syllable(
@@ -187,10 +183,10 @@ def _add_syllable(
         draft.add(half, TONE_ACCENT + syllable.tone)
 
 
-def _pause_s(between: str) -> float:
-    """Silence for the text between two runs of Chinese; none for spaces and quotes."""
-    if any(character in "。！？；….!?;：:—\n" for character in between):
-        return LONG_PAUSE_S
-    if any(character in "，," for character in between):
-        return PAUSE_S
-    return SHORT_PAUSE_S if "、" in between else 0.0
+def _pause_s(marks: str) -> float:
+    """Silence for the marks between two breaths of Chinese."""
+    if not marks:
+        return 0.0
+    if set(marks) <= {"、"}:
+        return SHORT_PAUSE_S
+    return PAUSE_S if set(marks) <= set("、，,") else LONG_PAUSE_S
