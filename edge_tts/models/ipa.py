@@ -42,7 +42,7 @@ def clauses(span: Span, phonemizer: Phonemizer, voice: str | None = None) -> lis
     if given.alphabet is Alphabet.ARPABET:
         symbols = arpabet.to_ipa(given.symbols)
     elif given.alphabet is Alphabet.PINYIN:
-        symbols = pinyin.to_ipa(pinyin.parse(given.symbols))
+        symbols = pinyin.to_ipa(given.symbols)
     else:
         symbols = given.symbols
     symbols = unicodedata.normalize("NFC", symbols.strip(" /[]"))

@@ -161,7 +161,7 @@ def _chinese(spans: Iterable[Span], known: Mapping[str, int], warnings: dict[str
 def _runs(span: Span, warnings: dict[str, None]) -> Iterator[tuple[list[pinyin.Syllable], str]]:
     """Syllables of what is said in one breath, and the marks up to the next."""
     if span.pronunciation is not None:
-        yield pinyin.parse(span.pronunciation.symbols), span.text[-1:]
+        yield [pinyin.parse(written) for written in span.pronunciation.symbols.split()], span.text[-1:]
         return
     parts = BREATH.split(span.text)
     for text, marks in itertools.zip_longest(parts[::2], parts[1::2], fillvalue=""):
