@@ -1,0 +1,29 @@
+"""Written text → words as spoken, by language."""
+
+from __future__ import annotations
+
+from edge_tts.text import english, german
+from edge_tts.text.cleaning import clean
+from edge_tts.text.rules import Rules
+
+__all__ = ["RULES", "clean", "normalize"]
+
+RULES: dict[str, Rules] = {
+    "en": english.normalize,
+    "de": german.normalize,
+}
+
+
+def normalize(text: str, language: str) -> str:
+    """Return *text* as words; *language* is a BCP-47 tag ("en-US") or its primary subtag.
+
+    A language without rules is only cleaned. An edge that had whitespace keeps one space: the words of two
+    stretches of markup must not run together. Text of nothing but emoji becomes "".
+    """
+    primary = language.replace("_", "-").partition("-")[0].lower()
+    spoken = clean(text)
+    if primary in RULES:
+        spoken = RULES[primary](spoken)
+    if not spoken:
+        return " " if text.isspace() else ""
+    return " " * text[0].isspace() + spoken + " " * text[-1].isspace()
