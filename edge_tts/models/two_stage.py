@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,11 +19,13 @@ from edge_tts.cache import Embedding, digest
 from edge_tts.errors import SynthesisError, UnknownSpeakerError, VoiceLoadError
 from edge_tts.models import two_stage_frontend as frontend
 from edge_tts.models.base import ModelTools, VoiceSpec
+from edge_tts.models.emotion import with_emotion
 from edge_tts.models.level import LevelKeeper
+from edge_tts.models.pieces import cuts
 from edge_tts.models.session import Session, check_sound, open_session, read_graph
 from edge_tts.models.source_filter import HOP, Filters, SourceFilter
 from edge_tts.models.two_stage_frontend import Phrase
-from edge_tts.speech import NEUTRAL, Audio, Explanation, Prosody, Sentence, silence
+from edge_tts.speech import Audio, Explanation, Prosody, Sentence, silence
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +39,6 @@ PIECE_FRAMES = (16, 32, 64, 128, 256)
 """Sizes of the pieces; the last repeats. 16 frames are 186 ms of sound."""
 
 SHORTEST_PIECE = 16
-"""Frames; less left over than this joins the piece before, as context costs more than the frames."""
 
 NOISE_SEED = 0
 """The same for every sentence: the same text sounds the same, which is what the phrase cache assumes."""
@@ -50,10 +51,6 @@ DECODER_OUTPUTS = ("mel", "f0", "voicing_logit")
 VOCODER_INPUTS = ("mel", "f0")
 VOCODER_OUTPUTS = ("harmonic_log_magnitude", "phase_offset", "noise_log_magnitude")
 HIGHEST_ACCENT = 7
-
-MIN_SPEED, MAX_SPEED = 0.2, 5.0
-MAX_SEMITONES = 15.0
-"""Request and emotion together; beyond it the decoder's spectra no longer fit the pitch."""
 
 
 @dataclass(frozen=True)
@@ -197,7 +194,7 @@ class TwoStage:
         track, n_frames = Track(plan), plan.n_frames
         source = SourceFilter(self.sample_rate, NOISE_SEED)
         keeper = LevelKeeper(self._spec.gain_db, self.sample_rate, n_frames * HOP)
-        for start, end in cuts(n_frames, stream=self._tools.stream):
+        for start, end in cuts(n_frames, PIECE_FRAMES if self._tools.stream else (n_frames,), SHORTEST_PIECE):
             reach = min(end + VOCODER_MARGIN, n_frames)
             if reach > track.n_decoded:
                 with self._tools.timer.stage("decoder"):
@@ -254,44 +251,6 @@ def frame_inputs(frames: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[
     first = np.cumsum(frames)[token] - length
     x = (np.arange(len(token)) - first + 0.5) / length
     return token, np.stack([x, 1 - x, np.log(length)], axis=1).astype(np.float32)
-
-
-def cuts(n_frames: int, *, stream: bool) -> Iterator[tuple[int, int]]:
-    """Start and end of each piece, in frames."""
-    if not stream:
-        yield 0, n_frames
-        return
-    sizes = iter(PIECE_FRAMES)
-    start = 0
-    while start < n_frames:
-        end = start + next(sizes, PIECE_FRAMES[-1])
-        if n_frames - end < SHORTEST_PIECE:
-            end = n_frames
-        yield start, end
-        start = end
-
-
-def with_emotion(prosody: Prosody, spec: VoiceSpec) -> tuple[Prosody, tuple[str, ...]]:
-    """*prosody* over the preset of its emotion, which grows linearly with the intensity; and warnings."""
-    emotion = prosody.emotion
-    warnings: tuple[str, ...] = ()
-    if emotion.name != NEUTRAL.name and emotion.name not in spec.emotions:
-        known = ", ".join(sorted(spec.emotions)) or "none"
-        warnings = (f"unknown_emotion: voice {spec.name!r} has no {emotion.name!r}; it has: {known}",)
-    preset = spec.emotions.get(emotion.name, {})
-    felt = Prosody(
-        speed=1 + (preset.get("speed", 1.0) - 1) * emotion.intensity,
-        pitch_semitones=preset.get("pitch_semitones", 0.0) * emotion.intensity,
-        pitch_range=1 + (preset.get("pitch_range", 1.0) - 1) * emotion.intensity,
-        energy=preset.get("energy", 0.0) * emotion.intensity,
-    )
-    total = replace(prosody, emotion=NEUTRAL).over(felt)
-    within = replace(
-        total,
-        speed=min(max(total.speed, MIN_SPEED), MAX_SPEED),
-        pitch_semitones=min(max(total.pitch_semitones, -MAX_SEMITONES), MAX_SEMITONES),
-    )
-    return within, warnings
 
 
 def load(spec: VoiceSpec, tools: ModelTools) -> TwoStage:
