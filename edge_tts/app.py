@@ -126,7 +126,7 @@ def watchdog_s() -> float:
     """systemd's deadline for a sign of life, infinity without one (sd_watchdog_enabled(3))."""
     if os.environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
         return float("inf")
-    return int(os.environ.get("WATCHDOG_USEC", 0)) / 1e6 or float("inf")
+    return int(os.environ.get("WATCHDOG_USEC", "0")) / 1e6 or float("inf")
 
 
 def notify(state: str) -> None:

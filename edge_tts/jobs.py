@@ -57,6 +57,9 @@ class Job:
     latest: JobEvent
     warnings: list[str] = field(default_factory=list)
     outcome: asyncio.Future[JobEvent] = field(default_factory=asyncio.Future)
+    expiry: asyncio.TimerHandle | None = None
+    """Ends the job at its deadline if it still waits."""
+
     interruption: tuple[EventType, str] | None = None
     """Why the speaking job is being ended: the outcome and its code."""
 

@@ -155,6 +155,7 @@ class Service:
             self._end(job, EventType.SUPERSEDED, code="paused")
             return
         endings = self._queue.arrive(job)
+        job.expiry = asyncio.get_running_loop().call_later(job.deadline_s - time.monotonic(), self._expire, job)
         self._remember(job)
         for ending in endings:
             self._carry_out(ending)
@@ -267,28 +268,15 @@ class Service:
             job = None if self._player.is_paused else self._queue.next()
             if job is None:
                 self._wake.clear()
-                await self._wait_for_work()
+                await self._wake.wait()
                 continue
-            if time.monotonic() > job.deadline_s:
-                self._end(job, EventType.EXPIRED, code="expired")
-            else:
-                await self._speak(job)
+            await self._speak(job)
             self._queue.done()
             self._changed()
 
-    async def _wait_for_work(self) -> None:
-        """Until something arrives or resumes; jobs that wait in a pause still expire on time."""
-        deadlines = [job.deadline_s for job in self._queue.waiting]
-        timeout_s = max(0.0, min(deadlines) - time.monotonic()) + 0.01 if deadlines else None
-        try:
-            await asyncio.wait_for(self._wake.wait(), timeout_s)
-        except TimeoutError:
-            self._expire()
-
-    def _expire(self) -> None:
-        now_s = time.monotonic()
-        for job in [job for job in self._queue.waiting if now_s > job.deadline_s]:
-            self._queue.remove(job)
+    def _expire(self, job: Job) -> None:
+        """The job's time is up: nothing, if it speaks or has spoken."""
+        if self._queue.remove(job):
             self._end(job, EventType.EXPIRED, code="expired")
 
     async def _speak(self, job: Job) -> None:

@@ -19,6 +19,14 @@ from edge_tts.errors import DeviceError
 log = logging.getLogger(__name__)
 
 
+TAIL_S = 0.05
+"""Silence after speech, besides 1.5 times the device's latency, before a device is stopped."""
+
+
+HEAD_S = 0.03
+"""Silence before the first block: PulseAudio swallows the first 20 ms after a start (measured)."""
+
+
 class AudioSink(Protocol):
     """One announcement is `start`, `write`…, `finish`. Every method may raise DeviceError; after that only
     `close` and `start` make sense."""
@@ -102,9 +110,7 @@ class DeviceSink:
                 self.close()
             if self._stream is None:
                 self._stream = self._open(sounddevice, sample_rate)
-            if self._stream.stopped:
-                self._stream.start()
-            self._wrote = False
+            self._wake()
         except sounddevice.PortAudioError as error:
             self.close()
             raise DeviceError(
@@ -129,13 +135,21 @@ class DeviceSink:
                     raise
         raise DeviceError(f"{device['name']} has no output")
 
+    def _wake(self) -> None:
+        if self._stream.stopped:
+            self._stream.start()
+            self._write_silence(HEAD_S)
+            self._wrote = False
+
+    def _write_silence(self, duration_s: float) -> None:
+        self._stream.write(bytes(2 * self._n_channels * round(duration_s * self._stream.samplerate)))
+
     def write(self, samples: NDArray[np.float32]) -> bool:
         import sounddevice
 
         pcm = to_pcm16(samples if self._n_channels == 1 else np.repeat(samples, self._n_channels))
         try:
-            if self._stream.stopped:
-                self._stream.start()
+            self._wake()
             ran_dry = bool(self._stream.write(pcm))
         except sounddevice.PortAudioError as error:
             raise DeviceError(f"{self._config.device or 'the default device'} stopped: {error}") from error
@@ -146,11 +160,13 @@ class DeviceSink:
     def rest(self) -> None:
         import sounddevice
 
+        # PortAudio stops ALSA without waiting for PulseAudio's part of the buffer: 150 ms of a word were lost at
+        # a buffer of 120 ms. What is lost must be silence, so as much silence is written first.
         try:
+            self._write_silence(self._stream.latency * 1.5 + TAIL_S)
             self._stream.stop()
         except sounddevice.PortAudioError as error:
             raise DeviceError(f"{self._config.device or 'the default device'} stopped: {error}") from error
-        self._wrote = False
 
     def finish(self) -> None:
         self.rest()

@@ -125,6 +125,7 @@ class VoiceStore:
         self._limit_bytes = limit_bytes
         self._metrics = metrics
         self._loaded: OrderedDict[str, SpeechModel] = OrderedDict()
+        self._empty_bytes = rss_bytes()
         self.installed = scan(folders)
         for name, reason in self.installed.broken.items():
             log.warning("voice %s cannot be used: %s", name, reason)
@@ -179,17 +180,26 @@ class VoiceStore:
         return model
 
     def _make_room(self, spec: VoiceSpec) -> None:
-        wanted_bytes = round(spec.size_bytes * LOADED_PER_FILE_BYTE)
-        while rss_bytes() + wanted_bytes > self._limit_bytes and self._loaded:
+        wanted_bytes = _memory_bytes(spec)
+        while self._used_bytes() + wanted_bytes > self._limit_bytes and self._loaded:
             name, _ = self._loaded.popitem(last=False)
             log.info("unloaded voice=%s to make room for voice=%s", name, spec.name)
             release_memory()
         self._metrics.voices_loaded.set(len(self._loaded))
-        if rss_bytes() + wanted_bytes > self._limit_bytes:
+        if self._used_bytes() + wanted_bytes > self._limit_bytes:
             raise MemoryBudgetError(
-                f"voice {spec.name!r} needs about {wanted_bytes >> 20} MB and {rss_bytes() >> 20} MB are used already; "
-                f"memory.limit_mb is {self._limit_bytes >> 20}"
+                f"voice {spec.name!r} needs about {wanted_bytes >> 20} MB and {self._used_bytes() >> 20} MB are used "
+                f"already; memory.limit_mb is {self._limit_bytes >> 20}"
             )
+
+    def _used_bytes(self) -> int:
+        """Resident now, or what the loaded voices will take once all of their pages have been touched."""
+        expected_bytes = self._empty_bytes + sum(_memory_bytes(self.spec(name)) for name in self._loaded)
+        return max(rss_bytes(), expected_bytes)
+
+
+def _memory_bytes(spec: VoiceSpec) -> int:
+    return round(spec.size_bytes * LOADED_PER_FILE_BYTE)
 
 
 def release_memory() -> None:

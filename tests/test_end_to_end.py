@@ -1,0 +1,212 @@
+"""The main job: an announcement goes in by a real protocol, its sound comes out of a real sound server."""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
+
+import numpy as np
+import paho.mqtt.client as mqtt
+import pytest
+import soundfile
+import soxr
+from numpy.typing import NDArray
+
+from tests.house import (
+    SINK_RATE,
+    Daemon,
+    PulseServer,
+    likeness,
+    longest_silence_s,
+    running_daemon,
+    sounding,
+    wait_until,
+)
+from tests.mosquitto import Mosquitto
+
+pytestmark = [pytest.mark.sound, pytest.mark.broker, pytest.mark.voice]
+
+TEXT = "The front door has been open for more than ten minutes."
+LONG_TEXT = "Good morning. The washing machine is done, and the dryer needs eleven minutes more. It is $5.20."
+
+
+@pytest.fixture(scope="module")
+def pulse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PulseServer]:
+    server = PulseServer(tmp_path_factory.mktemp("pulse"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
+    broker = Mosquitto(tmp_path_factory.mktemp("mosquitto"))
+    broker.start()
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture(scope="module")
+def daemon(
+    tmp_path_factory: pytest.TempPathFactory, pulse: PulseServer, broker: Mosquitto
+) -> Iterator[Daemon]:
+    config = {
+        "mqtt": {"url": f"mqtt://127.0.0.1:{broker.port}", "device": "kitchen"},
+        "audio": {"sink": "sounddevice", "device": "pulse", "volume": 100},
+    }
+    with running_daemon(tmp_path_factory.mktemp("daemon"), config, pulse.env) as running:
+        wait_until(lambda: "mqtt_disconnected" not in get(running, "/healthz"))
+        yield running
+
+
+def post(daemon: Daemon, path: str, body: dict[str, Any]) -> bytes:
+    request = Request(daemon.url + path, json.dumps(body).encode(), {"Content-Type": "application/json"})
+    with urlopen(request, timeout=60) as answer:
+        content: bytes = answer.read()
+        return content
+
+
+def get(daemon: Daemon, path: str) -> str:
+    with urlopen(daemon.url + path, timeout=10) as answer:
+        content: str = answer.read().decode()
+        return content
+
+
+def say(daemon: Daemon, **body: Any) -> dict[str, Any]:
+    """Say it on the loudspeaker; returns the outcome."""
+    outcome: dict[str, Any] = json.loads(post(daemon, "/api/say?wait=finished", body))
+    return outcome
+
+
+def synthesized(daemon: Daemon, text: str) -> NDArray[np.float64]:
+    """The sound of *text* as a caller gets it, at the sink's rate."""
+    samples, sample_rate = soundfile.read(
+        io.BytesIO(post(daemon, "/api/tts", {"text": text, "format": "flac"}))
+    )
+    resampled: NDArray[np.float64] = soxr.resample(samples, sample_rate, SINK_RATE)
+    return resampled
+
+
+class Events:
+    """A client of the broker that collects the daemon's events."""
+
+    def __init__(self, broker: Mosquitto) -> None:
+        self._client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
+        self._arrived = threading.Condition()
+        self._events: list[dict[str, Any]] = []
+        self._client.on_message = self._on_message
+        self._client.connect("127.0.0.1", broker.port)
+        self._client.loop_start()
+        subscribed = threading.Event()
+        self._client.on_subscribe = lambda *_: subscribed.set()
+        self._client.subscribe("edge_tts/kitchen/event", 1)
+        assert subscribed.wait(10)
+
+    def _on_message(self, client: mqtt.Client, userdata: object, message: mqtt.MQTTMessage) -> None:
+        with self._arrived:
+            self._events.append(json.loads(message.payload))
+            self._arrived.notify_all()
+
+    def publish(self, topic: str, payload: str) -> None:
+        self._client.publish(topic, payload, 1).wait_for_publish(10)
+
+    def wait_for(self, event_type: str, request_id: str) -> dict[str, Any]:
+        def matching() -> dict[str, Any] | None:
+            found = [e for e in self._events if (e["event_type"], e.get("id")) == (event_type, request_id)]
+            return found[0] if found else None
+
+        with self._arrived:
+            assert self._arrived.wait_for(matching, 60), f"no {event_type} of {request_id} in {self._events}"
+            event = matching()
+            assert event is not None
+            return event
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+
+@pytest.fixture
+def events(broker: Mosquitto, daemon: Daemon) -> Iterator[Events]:
+    client = Events(broker)
+    yield client
+    client.close()
+
+
+def test_an_mqtt_announcement_comes_out_of_the_loudspeaker_whole(
+    daemon: Daemon, pulse: PulseServer, events: Events
+) -> None:
+    with pulse.recorded() as recording:
+        events.publish("edge_tts/kitchen/say", json.dumps({"text": TEXT, "id": "door"}))
+        finished = events.wait_for("finished", "door")
+    heard = sounding(recording.samples)
+    assert len(heard) / SINK_RATE == pytest.approx(finished["audio_ms"] / 1000, rel=0.05)
+    assert finished["spoken_ms"] == pytest.approx(finished["audio_ms"], rel=0.01)
+    level_db = 20 * np.log10(np.sqrt(np.mean(heard**2)))
+    assert -32 < level_db < -12
+    assert np.abs(heard).max() < 0.999
+    assert longest_silence_s(heard, SINK_RATE) < 0.02
+    # Not cut at either end, nothing doubled or missing: it is the sound a caller gets.
+    assert likeness(recording.samples, synthesized(daemon, TEXT)) > 0.99
+
+
+def test_the_first_announcement_after_idleness_and_a_second_one_are_equally_whole(
+    daemon: Daemon, pulse: PulseServer
+) -> None:
+    expected = synthesized(daemon, LONG_TEXT)
+    for _ in range(2):
+        with pulse.recorded() as recording:
+            outcome = say(daemon, text=LONG_TEXT)
+        assert outcome["event_type"] == "finished"
+        assert likeness(recording.samples, expected) > 0.99
+
+
+def test_an_important_message_cuts_in_and_the_rest_follows_in_order(
+    daemon: Daemon, pulse: PulseServer, events: Events
+) -> None:
+    with pulse.recorded() as recording:
+        events.publish("edge_tts/kitchen/say", json.dumps({"text": LONG_TEXT, "id": "long"}))
+        events.wait_for("started", "long")
+        events.publish("edge_tts/kitchen/say", json.dumps({"text": "The kettle boils.", "id": "next"}))
+        events.publish(
+            "edge_tts/all/say", json.dumps({"text": "Fire!", "id": "fire", "priority": "important"})
+        )
+        interrupted = events.wait_for("interrupted", "long")
+        fire = events.wait_for("finished", "fire")
+        events.wait_for("finished", "next")
+    assert interrupted["code"] == "priority"
+    assert interrupted["spoken_ms"] < len(synthesized(daemon, LONG_TEXT)) / SINK_RATE * 1000
+    assert fire["first_audio_ms"] < 1000
+    played = recording.samples
+    fire_at, kettle_at = (
+        int(np.argmax(np.correlate(played[::8], synthesized(daemon, text)[::8])))
+        for text in ("Fire!", "The kettle boils.")
+    )
+    assert fire_at < kettle_at
+    assert likeness(played, synthesized(daemon, "Fire!")) > 0.99
+    assert likeness(played, synthesized(daemon, "The kettle boils.")) > 0.99
+
+
+def test_a_sound_server_that_dies_in_mid_word_costs_a_moment_not_the_announcement(
+    daemon: Daemon, pulse: PulseServer, events: Events
+) -> None:
+    events.publish("edge_tts/kitchen/say", json.dumps({"text": LONG_TEXT, "id": "unplugged"}))
+    events.wait_for("started", "unplugged")
+    pulse.stop()
+    wait_until(lambda: "device_unavailable" in get(daemon, "/healthz"))
+    pulse.start()
+    with pulse.recorded() as recording:
+        finished = events.wait_for("finished", "unplugged")
+    assert finished["spoken_ms"] == pytest.approx(finished["audio_ms"], rel=0.01)
+    assert len(sounding(recording.samples)) > SINK_RATE
+    assert "device_unavailable" not in get(daemon, "/healthz")
+
+
+def test_the_log_never_shows_what_was_said(daemon: Daemon, tmp_path: Path) -> None:
+    say(daemon, text="Zanzibar is the secret word.")
+    assert "anzibar" not in daemon.log
