@@ -1,0 +1,54 @@
+"""Which language a stretch of text is in, as far as its script shows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from edge_tts.text.chinese import UNITS
+from edge_tts.text.rules import alternatives
+
+_HAN = r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff〇\U00020000-\U000323af"
+_KANA_OR_HANGUL = re.compile(r"[\u3040-\u30ff\u31f0-\u31ff\uac00-\ud7af]")
+# "3种" is Chinese, number and all; "21.5 km" is read in the language around it.
+_NUMBER = r"(?<![\d.,:/%-])\d[\d.,:/%-]*+"
+_UNIT = rf"(?:{alternatives(UNITS)}|°[CF])(?![^\W\d_])"
+_TOKEN = re.compile(
+    rf"(?P<chinese>(?:{_NUMBER} ?)?[{_HAN}]++)"
+    rf"|(?P<neutral>{_NUMBER} ?{_UNIT})"
+    # A Latin word keeps its digits, dots and hyphens: USB3, Wi-Fi, www.example.com/a1.
+    rf"|(?P<latin>(?![{_HAN}])[^\W\d_](?:(?![{_HAN}])[\w'’]|[./:@&+-](?=[A-Za-z0-9]))*+)",
+)
+
+
+def primary(language: str) -> str:
+    """The primary subtag: "zh-CN" → "zh"."""
+    return language.replace("_", "-").split("-")[0].lower()
+
+
+def by_script(text: str, default: str, available: Sequence[str]) -> list[tuple[str, str]]:
+    """Runs of *text* with their primary language; joined, the runs are *text*.
+
+    Chinese characters are "zh" if that is *available* (language tags); digits, spaces and punctuation go with
+    what they stand beside. Latin words inside a Chinese *default* are in the first other available language.
+    """
+    home = primary(default)
+    languages = [primary(language) for language in available]
+    # In Japanese and Korean, Chinese characters are no Chinese.
+    if "zh" not in languages or (home != "zh" and _KANA_OR_HANGUL.search(text)):
+        return [(text, home)] if text else []
+    latin = home if home != "zh" else next((each for each in languages if each != "zh"), "zh")
+    runs: list[tuple[str, str]] = []
+    start = 0
+    language: str | None = None
+    for match in _TOKEN.finditer(text):
+        spoken_in = {"chinese": "zh", "latin": latin}.get(match.lastgroup or "")
+        if spoken_in is None or spoken_in == language:
+            continue
+        if language is not None:
+            runs.append((text[start : match.start()], language))
+            start = match.start()
+        language = spoken_in
+    if start < len(text):
+        runs.append((text[start:], language or home))
+    return runs
