@@ -91,6 +91,12 @@ def parse_tagged(groups: Sequence[str]) -> list[Syllable]:
     return [syllable for each in [*written, pending] if each for syllable in _with_spoken_r(each)]
 
 
+def to_symbols(syllables: Sequence[Syllable]) -> str:
+    """As written in a Pronunciation: "hua1 er5"; `parse` reads each part back."""
+    plain = {"ir": "i", "iz": "i"}
+    return " ".join(f"{each.initial}{plain.get(each.final, each.final)}{each.tone}" for each in syllables)
+
+
 def to_ipa(symbols: str) -> str:
     """An approximation of pinyin ("hao4 ma5") in the sounds of European voices: "hˈaʊmɑː".
 
