@@ -1,0 +1,186 @@
+"""The user's own pronunciations, from a YAML file that may change at any time.
+
+Kerstin: Kärstin                   # a respelling
+NAS: {arpabet: N AE1 S}            # capitals inside: only exactly so
+重阳: {pinyin: chong2 yang2}
+Playlist: {language: en}           # read as English by a voice that speaks it
+gif: {ipa: dʒɪf, language: en}
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from edge_tts.errors import MarkupError
+from edge_tts.speech import Alphabet, Pronunciation, Segment
+from edge_tts.text import arpabet, pinyin
+
+log = logging.getLogger(__name__)
+
+_HAN = r"\u3400-\u9fff\uf900-\ufaff〇"
+# Chinese has no spaces: a Latin word may touch it, and a Chinese one anything.
+_NOT_AFTER_A_LETTER = rf"(?<![^\W{_HAN}])"
+_NOT_BEFORE_A_LETTER = rf"(?![^\W{_HAN}])"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is said for a word; exactly one of the first two, or only the language."""
+
+    text: str | None = None
+    pronunciation: Pronunciation | None = None
+    language: str | None = None
+
+
+class Lexicon:
+    """Reads its file again when it has changed; a broken file leaves the last good one in force."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._stamp: tuple[int, int] | None = None
+        self._entries: dict[str, Entry] = {}
+        self._words: re.Pattern[str] | None = None
+        self.problem: str | None = None
+        """What is wrong with the file now; None if nothing."""
+
+        self._refresh()
+
+    def apply(self, segments: Sequence[Segment]) -> list[Segment]:
+        """*segments* with the words of the file replaced; given pronunciations and verbatim text stay."""
+        self._refresh()
+        if self._words is None:
+            return list(segments)
+        return [part for segment in segments for part in _applied(segment, self._words, self._entries)]
+
+    def _refresh(self) -> None:
+        if self._path is None:
+            return
+        try:
+            status = os.stat(self._path)
+            stamp = (status.st_mtime_ns, status.st_size)
+            if stamp == self._stamp:
+                return
+            self._stamp = stamp
+            self._entries = parse(self._path.read_text(encoding="utf-8"))
+        except OSError as error:
+            self._stamp = None
+            self._report(f"{self._path}: cannot be read: {error.strerror}")
+        except (ValueError, yaml.YAMLError) as error:
+            self._report(f"{self._path}: {error}")
+        else:
+            self.problem = None
+            self._words = _pattern(self._entries) if self._entries else None
+
+    def _report(self, problem: str) -> None:
+        # Asked at every request: the same problem is worth one line in the log.
+        if problem != self.problem:
+            log.warning("lexicon unchanged: %s", problem)
+        self.problem = problem
+
+
+def parse(document: str) -> dict[str, Entry]:
+    """The entries by word; raises ValueError (or YAMLError) saying which word is wrong and what would be right."""
+    words = yaml.safe_load(document)
+    if words is None:
+        return {}
+    if not isinstance(words, dict):
+        # A ValueError like every other thing the file can have wrong.
+        raise ValueError("expected lines of the form `word: respelling`")  # noqa: TRY004
+    return {_word(word): _entry(word, value) for word, value in words.items()}
+
+
+def _word(word: Any) -> str:
+    if isinstance(word, bool) or word is None or not str(word).strip():
+        # YAML reads a bare `on`, `no` or `null` as a value.
+        raise ValueError(f"the word {word!r} must be written in quotes")
+    return _normal(str(word).strip())
+
+
+def _entry(word: object, value: Any) -> Entry:
+    if isinstance(value, str) and value.strip():
+        return Entry(text=value)
+    keys = {"text", "language", *Alphabet}
+    if not isinstance(value, dict) or not value or not set(value) <= keys:
+        raise ValueError(f"{word}: expected a respelling or one of {', '.join(sorted(keys))}")
+    if not all(isinstance(each, str) and each.strip() for each in value.values()):
+        raise ValueError(f"{word}: every value must be text")
+    said = [key for key in value if key != "language"]
+    if len(said) > 1:
+        raise ValueError(f"{word}: {' and '.join(said)} contradict each other; keep one")
+    try:
+        pronunciations = [_pronunciation(Alphabet(key), value[key]) for key in said if key != "text"]
+    except MarkupError as error:
+        raise ValueError(f"{word}: {error}") from error
+    return Entry(value.get("text"), pronunciations[0] if pronunciations else None, value.get("language"))
+
+
+def _pronunciation(alphabet: Alphabet, symbols: str) -> Pronunciation:
+    """Raises MarkupError if *symbols* are not of *alphabet*."""
+    if alphabet is Alphabet.PINYIN:
+        return Pronunciation(alphabet, pinyin.to_symbols(pinyin.parse_tagged(symbols.split())))
+    if alphabet is Alphabet.ARPABET:
+        arpabet.to_ipa(symbols)
+    return Pronunciation(alphabet, " ".join(symbols.split()))
+
+
+def _normal(word: str) -> str:
+    """How *word* is looked up: "Gif" finds "gif", but capitals inside ("mA", "NAS") count."""
+    composed = unicodedata.normalize("NFC", word)
+    return composed if _is_exact(composed) else composed.lower()
+
+
+def _is_exact(word: str) -> bool:
+    return word[1:] != word[1:].lower()
+
+
+def _pattern(words: Mapping[str, Entry]) -> re.Pattern[str]:
+    return re.compile("|".join(_word_pattern(word) for word in sorted(words, key=len, reverse=True)))
+
+
+def _word_pattern(word: str) -> str:
+    before = _NOT_AFTER_A_LETTER if _is_letter(word[0]) else ""
+    after = _NOT_BEFORE_A_LETTER if _is_letter(word[-1]) else ""
+    written = re.escape(word)
+    return f"{before}{written if _is_exact(word) else f'(?i:{written})'}{after}"
+
+
+def _is_letter(character: str) -> bool:
+    return bool(re.match(rf"[^\W{_HAN}]", character))
+
+
+def _applied(segment: Segment, words: re.Pattern[str], entries: Mapping[str, Entry]) -> Iterator[Segment]:
+    if segment.pronunciation is not None or segment.is_verbatim:
+        yield segment
+        return
+    # Only the last part carries what comes after the segment.
+    part = replace(segment, pause_s=0.0, ends_sentence=False)
+    text = ""
+    start = 0
+    found: list[Segment] = []
+    for match in words.finditer(unicodedata.normalize("NFC", segment.text)):
+        text += match.string[start : match.start()]
+        start = match.end()
+        # An exact word has won over "nas" if both are in the file and fit.
+        entry = entries.get(match[0]) or entries[match[0].lower()]
+        if entry.pronunciation is None and entry.language is None:
+            text += entry.text or match[0]
+            continue
+        found.append(replace(part, text=text))
+        text = ""
+        language = entry.language or segment.language
+        said = replace(part, text=entry.text or match[0], language=language)
+        found.append(replace(said, pronunciation=entry.pronunciation))
+    text += unicodedata.normalize("NFC", segment.text)[start:]
+    found.append(replace(part, text=text))
+    kept = [each for each in found if each.text] or [part]
+    kept[-1] = replace(kept[-1], pause_s=segment.pause_s, ends_sentence=segment.ends_sentence)
+    yield from kept
