@@ -5,6 +5,7 @@ SpeechError
 ├── RequestError          what the caller sent (HTTP 4xx, MQTT error event)
 │   ├── UnknownVoiceError, UnknownSpeakerError, UnknownLanguageError
 │   ├── TextTooLongError, MarkupError, UnsupportedPronunciationError
+│   ├── BadJsonError, InvalidFieldError, BodyTooLargeError
 │   ├── UnknownJobError
 │   └── QueueFullError    try again later (HTTP 429)
 ├── VoiceError            an installed voice: VoiceLoadError, SynthesisError, MemoryBudgetError
@@ -87,6 +88,33 @@ class UnsupportedPronunciationError(RequestError):
     """The voice cannot say these symbols."""
 
     code = "unsupported_pronunciation"
+
+
+class BadJsonError(RequestError):
+    """It should be a JSON object and is not."""
+
+    code = "bad_json"
+
+
+class InvalidFieldError(RequestError):
+    """A field of the wrong type or out of its range."""
+
+    def __init__(self, field: str, found: object, expected: str) -> None:
+        shown = repr(found)
+        super().__init__(
+            f"{field}: expected {expected}, found {shown if len(shown) <= 60 else shown[:59] + '…'}"
+        )
+        self.field = field
+
+
+class BodyTooLargeError(RequestError):
+    """More bytes than a door takes."""
+
+    code = "body_too_large"
+
+    def __init__(self, size_bytes: int | None, limit_bytes: int, key: str) -> None:
+        found = "more" if size_bytes is None else f"{size_bytes} bytes"
+        super().__init__(f"at most {limit_bytes} bytes ({key}), found {found}")
 
 
 class UnknownJobError(RequestError):

@@ -1,0 +1,57 @@
+"""The embedded broker: for the first minute, on this box only. Speaks MQTT 3.1.1 (amqtt)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from amqtt.broker import Broker
+from amqtt.errors import BrokerError
+
+from edge_tts.errors import ConfigError
+
+HOST = "127.0.0.1"
+MAX_CONNECTIONS = 32
+
+log = logging.getLogger(__name__)
+
+
+@asynccontextmanager
+async def open_broker(port: int) -> AsyncIterator[None]:
+    """Listening inside the block; raises ConfigError if the port is taken."""
+    await _check_free(port)
+    # It logs every packet at info and every client that hangs up as an error.
+    logging.getLogger("amqtt").setLevel(logging.CRITICAL)
+    logging.getLogger("transitions").setLevel(logging.WARNING)
+    broker = Broker(
+        {
+            "listeners": {
+                "default": {"type": "tcp", "bind": f"{HOST}:{port}", "max_connections": MAX_CONNECTIONS}
+            },
+            "plugins": {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}},
+        }
+    )
+    try:
+        await broker.start()
+    except BrokerError as error:
+        raise ConfigError(f"mqtt: the embedded broker cannot start: {error}") from error
+    log.info("embedded broker listens on %s port %d", HOST, port)
+    try:
+        yield
+    finally:
+        await broker.shutdown()
+
+
+async def _check_free(port: int) -> None:
+    """amqtt says only that it cannot start."""
+    try:
+        server = await asyncio.start_server(lambda reader, writer: None, HOST, port)
+    except OSError as error:
+        raise ConfigError(
+            f"mqtt.embedded_port: something listens on {HOST} port {port} already, probably a broker: use it by "
+            f"mqtt.url: mqtt://localhost:{port}, or choose another mqtt.embedded_port"
+        ) from error
+    server.close()
+    await server.wait_closed()

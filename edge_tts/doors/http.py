@@ -1,0 +1,267 @@
+"""The HTTP door: routes to the service. The contract is openapi.json, the rules of who may call http_guard.py."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from importlib.resources import files
+from typing import Any
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from edge_tts.audio import FORMATS
+from edge_tts.config import Config, HttpConfig
+from edge_tts.doors import http_guard
+from edge_tts.doors.base import (
+    COMMANDS,
+    json_object,
+    receipt_json,
+    request_from_json,
+    request_from_text,
+    which_job,
+)
+from edge_tts.doors.fields import boolean, number, spoken_text, volume_percent
+from edge_tts.doors.http_errors import errors_as_json
+from edge_tts.doors.http_events import send_events
+from edge_tts.doors.http_sound import SoundRequest, send_sound, sound_format
+from edge_tts.errors import ConfigError, InvalidFieldError
+from edge_tts.service import Service
+from edge_tts.speech import SpeakRequest
+
+log = logging.getLogger(__name__)
+
+KEEPALIVE_S = 15.0
+SHUTDOWN_S = 3.0
+"""How long answers under way may go on when the daemon stops."""
+
+LINGERING_S = 1.0
+"""How long the rest of a refused body is read and thrown away."""
+
+SOURCE = "http"
+
+
+class HttpDoor:
+    """The routes. Made by `open_door`."""
+
+    def __init__(self, service: Service, config: HttpConfig) -> None:
+        self._service = service
+        self._config = config
+        self._closing = asyncio.Event()
+        self._openapi = files("edge_tts.doors").joinpath("openapi.json").read_bytes()
+        self.port = 0
+        """Where it listens; another than configured if that was 0."""
+
+    def routes(self) -> list[web.RouteDef]:
+        return [
+            web.get("/", self._root),
+            web.post("/api/say", self._say),
+            web.post("/api/tts", self._tts),
+            web.post("/api/explain", self._explain),
+            web.get("/api/voices", self._voices),
+            web.get("/api/jobs", self._jobs),
+            web.get("/api/jobs/{job}", self._job),
+            web.delete("/api/jobs/{job}", self._end_job),
+            *(web.post(f"/api/{name}", self._command(name)) for name in COMMANDS),
+            web.get("/api/state", self._state),
+            web.post("/api/state", self._set_state),
+            web.get("/api/events", self._events),
+            web.get("/healthz", self._health),
+            web.get("/readyz", self._readiness),
+            web.get("/metrics", self._metrics),
+            web.get("/openapi.json", self._contract),
+        ]
+
+    async def close(self, app: web.Application) -> None:
+        """End the answers that would never end."""
+        self._closing.set()
+
+    # Speech
+
+    async def _say(self, request: web.Request) -> web.Response:
+        waits = request.query.get("wait")
+        if waits not in (None, "finished"):
+            raise InvalidFieldError("wait", waits, "finished, or no such parameter")
+        spoken, warnings = self._counted(*await self._speak_request(request))
+        receipt = await self._service.submit(spoken)
+        if waits:
+            outcome = await self._service.outcome(receipt.job)
+            return web.json_response(outcome.to_json() | {"duplicate": receipt.is_duplicate})
+        return web.json_response(receipt_json(receipt, warnings), status=202)
+
+    async def _tts(self, request: web.Request) -> web.StreamResponse:
+        is_json = http_guard.check_media_type(request)
+        body = await self._body(request)
+        fields = json_object(body) if is_json else {}
+        # One word, two meanings: "ssml" says what the text is, "mp3" what the sound shall be.
+        wanted = fields.pop("format") if fields.get("format") in FORMATS else None
+        spoken, _ = self._counted(
+            *(request_from_json(fields, source=SOURCE) if is_json else request_from_text(body, source=SOURCE))
+        )
+        sound = SoundRequest(spoken, sound_format(request, wanted))
+        return await send_sound(self._service, request, sound)
+
+    async def _explain(self, request: web.Request) -> web.Response:
+        spoken, warnings = self._counted(*await self._speak_request(request))
+        explanation = await self._service.explain(spoken)
+        return web.json_response(explanation | {"warnings": [*warnings, *explanation["warnings"]]})
+
+    async def _voices(self, request: web.Request) -> web.Response:
+        return web.json_response({"voices": await self._service.voices()})
+
+    # Jobs and commands
+
+    async def _jobs(self, request: web.Request) -> web.Response:
+        return web.json_response({"jobs": [event.to_json() for event in self._service.jobs()]})
+
+    async def _job(self, request: web.Request) -> web.Response:
+        return web.json_response(self._service.job(request.match_info["job"]).to_json())
+
+    async def _end_job(self, request: web.Request) -> web.Response:
+        return web.json_response({"ended": self._service.stop(request.match_info["job"])})
+
+    def _command(self, name: str) -> Handler:
+        async def command(request: web.Request) -> web.Response:
+            return web.json_response(
+                await COMMANDS[name](self._service, which_job(await self._optional_json(request)))
+            )
+
+        return command
+
+    # State
+
+    async def _state(self, request: web.Request) -> web.Response:
+        return web.json_response(asdict(self._service.state))
+
+    async def _set_state(self, request: web.Request) -> web.Response:
+        service = self._service
+        setters: dict[str, Callable[[Any], None]] = {
+            "volume": lambda value: service.set_volume(round(volume_percent("volume", value))),
+            "muted": lambda value: service.set_muted(boolean("muted", value)),
+            "voice": lambda value: service.set_voice(spoken_text("voice", value)),
+            "speed": lambda value: service.set_speed(number(0.25, 4.0)("speed", value)),
+        }
+        body = await self._optional_json(request)
+        for name in body:
+            if name not in setters:
+                raise InvalidFieldError(name[:40], body[name], f"only {', '.join(setters)} can be set")
+        for name, value in body.items():
+            setters[name](value)
+        return web.json_response(asdict(service.state))
+
+    async def _events(self, request: web.Request) -> web.StreamResponse:
+        return await send_events(self._service, request, self._closing)
+
+    # Health and contract
+
+    async def _health(self, request: web.Request) -> web.Response:
+        health = self._service.health()
+        return web.json_response(health, status=200 if health["is_live"] else 503)
+
+    async def _readiness(self, request: web.Request) -> web.Response:
+        health = self._service.health()
+        return web.json_response(health, status=200 if health["is_ready"] else 503)
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        return web.Response(
+            body=self._service.metrics.text(), headers={"Content-Type": "text/plain; version=0.0.4"}
+        )
+
+    async def _contract(self, request: web.Request) -> web.Response:
+        return web.Response(body=self._openapi, content_type="application/json")
+
+    async def _root(self, request: web.Request) -> web.Response:
+        return web.json_response({"name": "edge_tts", "contract": "/openapi.json", "say": "POST /api/say"})
+
+    # Bodies
+
+    async def _body(self, request: web.Request) -> bytes:
+        return await http_guard.read_body(request, self._config.max_body_bytes)
+
+    async def _speak_request(self, request: web.Request) -> tuple[SpeakRequest, tuple[str, ...]]:
+        is_json = http_guard.check_media_type(request)
+        body = await self._body(request)
+        if is_json:
+            return request_from_json(json_object(body), source=SOURCE)
+        return request_from_text(body, source=SOURCE)
+
+    async def _optional_json(self, request: web.Request) -> Mapping[str, Any]:
+        if not request.body_exists:
+            return {}
+        is_json = http_guard.check_media_type(request)
+        body = await self._body(request)
+        return json_object(body) if is_json and body else {}
+
+    def _counted(
+        self, request: SpeakRequest, warnings: tuple[str, ...]
+    ) -> tuple[SpeakRequest, tuple[str, ...]]:
+        for warning in warnings:
+            self._service.metrics.warnings.labels(warning.split(":")[0]).inc()
+        return request, warnings
+
+
+@asynccontextmanager
+async def open_door(
+    service: Service, config: Config, head_deadline_s: float = http_guard.HEAD_DEADLINE_S
+) -> AsyncIterator[HttpDoor | None]:
+    """Listening inside the block; None if it is switched off. Raises ConfigError if it cannot listen."""
+    settings = config.http
+    if not settings.enabled:
+        yield None
+        return
+    door = HttpDoor(service, settings)
+    runner, connections = await _serve(door, service, settings, head_deadline_s)
+    try:
+        listener = await _listen(connections, settings)
+        door.port = listener.sockets[0].getsockname()[1]
+        log.info("http listens on %s port %d", settings.host, door.port)
+        try:
+            yield door
+        finally:
+            listener.close()
+    finally:
+        await runner.cleanup()
+
+
+async def _serve(
+    door: HttpDoor, service: Service, config: HttpConfig, head_deadline_s: float
+) -> tuple[web.AppRunner, http_guard.Connections]:
+    token = http_guard.read_token(config)
+    connections = http_guard.Connections(config.max_connections, head_deadline_s)
+    app = web.Application(
+        # The outermost first.
+        middlewares=[
+            connections.busy(),
+            errors_as_json(service.metrics),
+            http_guard.access_guard(config, token),
+        ],
+        client_max_size=config.max_body_bytes,
+    )
+    app.add_routes(door.routes())
+    app.on_response_prepare.append(http_guard.finishing_touches(config))
+    app.on_shutdown.append(door.close)
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        handler_cancellation=True,
+        auto_decompress=False,
+        keepalive_timeout=KEEPALIVE_S,
+        lingering_time=LINGERING_S,
+        shutdown_timeout=SHUTDOWN_S,
+    )
+    await runner.setup()
+    connections.serve = runner.server
+    return runner, connections
+
+
+async def _listen(connections: http_guard.Connections, config: HttpConfig) -> asyncio.Server:
+    try:
+        return await asyncio.get_running_loop().create_server(connections.accept, config.host, config.port)
+    except OSError as error:
+        raise ConfigError(
+            f"http: cannot listen on {config.host} port {config.port}: {error.strerror}; is a daemon running "
+            "already? Choose another http.port"
+        ) from error

@@ -1,0 +1,98 @@
+"""Every answer that is not a success: {"error": {"code", "message", "detail"}} with the right status."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from edge_tts.doors.base import error_json
+from edge_tts.errors import (
+    BodyTooLargeError,
+    DeviceError,
+    MemoryBudgetError,
+    QueueFullError,
+    RequestError,
+    SpeechError,
+    UnknownJobError,
+    VoiceError,
+)
+from edge_tts.metrics import Metrics
+
+log = logging.getLogger(__name__)
+
+RETRY_AFTER_S = 5
+
+# The first class that fits decides.
+_STATUS: Mapping[type[SpeechError], HTTPStatus] = {
+    QueueFullError: HTTPStatus.TOO_MANY_REQUESTS,
+    UnknownJobError: HTTPStatus.NOT_FOUND,
+    BodyTooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    RequestError: HTTPStatus.BAD_REQUEST,
+    MemoryBudgetError: HTTPStatus.SERVICE_UNAVAILABLE,
+    VoiceError: HTTPStatus.SERVICE_UNAVAILABLE,
+    DeviceError: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+_CODES = {404: "unknown_route", 405: "method_not_allowed", 413: "body_too_large"}
+"""Of the errors aiohttp raises itself."""
+
+
+class HttpError(Exception):
+    """A refusal that only HTTP knows."""
+
+    def __init__(
+        self, status: HTTPStatus, code: str, message: str, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.headers = headers or {}
+
+
+def errors_as_json(metrics: Metrics) -> Middleware:
+    """The outermost middleware: nothing but JSON leaves, and never a traceback."""
+
+    def answer(
+        error: Mapping[str, object], status: int, headers: Mapping[str, str] | None = None
+    ) -> web.Response:
+        metrics.rejected.labels("http", error["code"]).inc()
+        return web.json_response({"error": error}, status=status, headers=headers)
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except SpeechError as error:
+            status = next((status for kind, status in _STATUS.items() if isinstance(error, kind)), 500)
+            is_busy = status == HTTPStatus.TOO_MANY_REQUESTS
+            return answer(error_json(error), status, {"Retry-After": str(RETRY_AFTER_S)} if is_busy else None)
+        except HttpError as error:
+            return answer(_body(error.code, str(error)), error.status, error.headers)
+        except web.HTTPException as error:
+            allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
+            code = _CODES.get(error.status, f"http_{error.status}")
+            return answer(_body(code, _message(request, error)), error.status, allow)
+        except (ConnectionError, TimeoutError):
+            # The caller has gone, or reads too slowly: there is nobody to answer.
+            raise
+        except Exception:
+            log.exception("unexpected error in %s %s", request.method, request.path)
+            return answer(_body(SpeechError.code, "an unexpected error; see the log"), 500)
+
+    return middleware
+
+
+def _body(code: str, message: str) -> dict[str, object]:
+    return {"code": code, "message": message, "detail": None}
+
+
+def _message(request: web.Request, error: web.HTTPException) -> str:
+    if error.status == HTTPStatus.NOT_FOUND:
+        return f"no route {request.path}; /openapi.json lists them"
+    if error.status == HTTPStatus.METHOD_NOT_ALLOWED:
+        return f"{request.path} does not take {request.method}; it takes {error.headers.get('Allow')}"
+    return error.reason

@@ -1,0 +1,228 @@
+"""The MQTT door: keeps a connection to the broker, and takes what arrives to the topics.
+
+What arrives is carried out in its order, one at a time: a stop that follows a text ends that text.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from hashlib import blake2b
+
+from paho.mqtt.client import MQTTMessage
+from paho.mqtt.enums import MQTTProtocolVersion
+
+from edge_tts.config import Config, MqttConfig
+from edge_tts.doors.mqtt_connection import Broker, Connection, End, read_broker
+from edge_tts.doors.mqtt_topics import Arrival, Topics, arrival_of
+from edge_tts.errors import DeviceError
+from edge_tts.service import Service
+
+log = logging.getLogger(__name__)
+
+FIRST_DELAY_S = 1.0
+MAX_DELAY_S = 60.0
+TAKEOVER_DELAY_S = 60.0
+"""Two boxes with one name would throw each other out for ever; like this, once a minute."""
+
+STEADY_AFTER_S = 60.0
+"""A connection that lasted so long was a good one: the next delay is the first one again."""
+
+CLOSE_TIMEOUT_S = 2.0
+
+REMEMBERED = 1024
+REMEMBERED_S = 600.0
+
+
+class MqttDoor:
+    """Made by `open_door`."""
+
+    def __init__(self, service: Service, config: Config, broker: Broker) -> None:
+        self._service = service
+        self._config = config.mqtt
+        self._broker = broker
+        self._topics = Topics(service, config, self.publish)
+        # The embedded broker speaks 3.1.1 only.
+        self._is_v5 = config.mqtt.url != "embedded"
+        self._connection: Connection | None = None
+        self._waiting: asyncio.Queue[Arrival] = asyncio.Queue()
+        self._seen: OrderedDict[bytes, float] = OrderedDict()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def _run(self) -> None:
+        """Connect, and again whenever the connection is lost, until cancelled."""
+        delay_s = FIRST_DELAY_S
+        while True:
+            started_s = time.monotonic()
+            end = await self._connect()
+            log.warning("mqtt: %s: %s", self._broker.address, end.reason)
+            self._service.report_problem("mqtt_disconnected", f"{self._broker.address}: {end.reason}")
+            if end.was_connected and time.monotonic() - started_s >= STEADY_AFTER_S:
+                delay_s = FIRST_DELAY_S
+            if end.is_wrong_protocol:
+                self._is_v5 = not self._is_v5
+                if not self._is_v5:
+                    continue
+            if end.is_takeover:
+                log.error("mqtt: another client has our name; give each box its own mqtt.device")
+                delay_s = max(delay_s, TAKEOVER_DELAY_S)
+            # Jitter: after a power cut every box in the house comes back in the same second.
+            await asyncio.sleep(delay_s * random.uniform(1.0, 1.5))
+            delay_s = min(delay_s * 2, MAX_DELAY_S)
+
+    async def _connect(self) -> End:
+        protocol = MQTTProtocolVersion.MQTTv5 if self._is_v5 else MQTTProtocolVersion.MQTTv311
+        connection = Connection(self._config, self._broker, protocol, self._topics.status, self)
+        self._connection = connection
+        try:
+            return await connection.run()
+        finally:
+            self._service.metrics.mqtt_connected.set(0)
+
+    async def close(self) -> None:
+        if self._connection:
+            await self._connection.close((self._topics.status, "offline"), CLOSE_TIMEOUT_S)
+        tasks = [*self._tasks, *self._topics.replies]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def start(self) -> None:
+        self._tasks = [asyncio.create_task(work()) for work in (self._run, self._obey, self._report)]
+
+    def stuck(self) -> str | None:
+        """For the watchdog: whether nothing will ever be heard again."""
+        is_dead = any(task.done() for task in self._tasks) or (self._connection and self._connection.is_dead)
+        return "mqtt" if is_dead else None
+
+    def publish(
+        self, topic: str, payload: str, *, retain: bool = False, correlation: bytes | None = None
+    ) -> None:
+        """Raises ValueError for a topic nobody can publish to. Without a connection it is lost: states are sent
+        again with the next one, events are only for those who listen."""
+        if self._connection is None or not self._connection.is_connected:
+            return
+        if self._connection.publish(topic, payload, retain=retain, correlation=correlation) is None:
+            self._service.metrics.warnings.labels("mqtt_unsent").inc()
+
+    # What the connection tells
+
+    def connected(self, connection: Connection) -> None:
+        connection.subscribe(self._topics.subscriptions)
+
+    def subscribed(self, connection: Connection, denied: list[str]) -> None:
+        self._service.metrics.mqtt_connected.set(1)
+        self._service.report_problem("mqtt_disconnected", None)
+        refused = f"the broker refuses to let us read {', '.join(denied)}; allow it in its access list"
+        self._service.report_problem("mqtt_denied", refused if denied else None)
+        self._topics.publish_states()
+        if denied:
+            log.error("mqtt: %s", refused)
+            return
+        log.info("mqtt connected to %s, MQTT %s", self._broker.address, "5" if connection.is_v5 else "3.1.1")
+        self.publish(self._topics.status, "online", retain=True)
+
+    def overflowed(self) -> None:
+        self._ignore("overflow")
+
+    def received(self, connection: Connection, message: MQTTMessage, size_bytes: int) -> None:
+        self._waiting.put_nowait(arrival_of(message, size_bytes, connection.done_with_message))
+
+    # What arrives
+
+    async def _obey(self) -> None:
+        """Carry out what arrives, until cancelled."""
+        while True:
+            arrival = await self._waiting.get()
+            try:
+                if arrival.is_retained:
+                    log.warning("mqtt: a retained command is ignored; publish commands without retain")
+                    self._ignore("retained")
+                elif self._is_repeated(arrival):
+                    self._ignore("duplicate")
+                else:
+                    await self._topics.obey(arrival)
+            finally:
+                arrival.done()
+
+    def _ignore(self, reason: str) -> None:
+        self._service.metrics.mqtt_ignored.labels(reason).inc()
+
+    def _is_repeated(self, arrival: Arrival) -> bool:
+        """Whether the broker sends this again for want of our acknowledgement. The same text twice is legal."""
+        print_of = blake2b(repr((arrival.topic, arrival.payload, arrival.correlation)).encode()).digest()
+        now_s = time.monotonic()
+        is_repeated = (
+            arrival.is_redelivered and now_s - self._seen.get(print_of, -REMEMBERED_S) < REMEMBERED_S
+        )
+        self._seen[print_of] = now_s
+        self._seen.move_to_end(print_of)
+        while len(self._seen) > REMEMBERED:
+            self._seen.popitem(last=False)
+        return is_repeated
+
+    async def _report(self) -> None:
+        """Publish what happens, until cancelled."""
+        with self._service.updates() as updates:
+            async for update in updates:
+                self._topics.publish_update(update)
+
+
+@asynccontextmanager
+async def open_door(service: Service, config: Config) -> AsyncIterator[MqttDoor | None]:
+    """Started inside the block, connected as soon as the broker lets us; None without `mqtt.url`.
+
+    Raises ConfigError for files that cannot be read, or if the embedded broker finds its port taken.
+    """
+    if config.mqtt.url is None:
+        yield None
+        return
+    async with AsyncExitStack() as house:
+        if config.mqtt.url == "embedded":
+            from edge_tts.doors.broker import open_broker  # only here: it costs 10 MB
+
+            await house.enter_async_context(open_broker(config.mqtt.embedded_port))
+        door = MqttDoor(service, config, read_broker(config.mqtt))
+        service.report_problem("mqtt_disconnected", "connecting")
+        service.checks.append(door.stuck)
+        door.start()
+        try:
+            yield door
+        finally:
+            service.checks.remove(door.stuck)
+            await door.close()
+
+
+def try_broker(config: MqttConfig) -> str:
+    """Connect once, as the daemon would but without its name, and say what was found. Blocks.
+
+    Raises DeviceError if the broker does not take us.
+    """
+    return asyncio.run(_try(config))
+
+
+async def _try(config: MqttConfig) -> str:
+    broker = read_broker(config)
+    for protocol, name in ((MQTTProtocolVersion.MQTTv5, "5"), (MQTTProtocolVersion.MQTTv311, "3.1.1")):
+        end = await Connection(config, broker, protocol, None, _Visitor()).run()
+        if end.was_connected:
+            return f"{broker.address} takes us, MQTT {name}"
+        if not end.is_wrong_protocol:
+            break
+    raise DeviceError(f"{broker.address}: {end.reason}; is the broker running, are name and password right?")
+
+
+class _Visitor:
+    """Leaves as soon as it was let in."""
+
+    def connected(self, connection: Connection) -> None:
+        connection.hang_up()
+
+    def subscribed(self, connection: Connection, denied: list[str]) -> None: ...
+    def received(self, connection: Connection, message: MQTTMessage, size_bytes: int) -> None: ...
+    def overflowed(self) -> None: ...

@@ -1,0 +1,305 @@
+"""One connection to an MQTT broker, from the attempt to its end: paho's thread on one side, the loop on the other.
+
+A connection is never reused: paho keeps much state in a client, and a new one has none of the old one's troubles.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+import sys
+import threading
+from dataclasses import dataclass
+from typing import Any, Protocol
+from urllib.parse import unquote, urlsplit
+
+from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from edge_tts.config import MqttConfig
+from edge_tts.errors import ConfigError
+
+log = logging.getLogger(__name__)
+
+MAX_PACKET_BYTES = 16 << 20
+"""What an MQTT 5 broker is told to send at most. Far above max_payload_bytes: what is merely too large arrives and is
+answered, what could fill the memory does not."""
+
+MAX_OUTSTANDING = 1000
+"""Messages on their way from paho's thread to the loop; more are dropped and counted."""
+
+MAX_UNSENT = 200
+"""Messages waiting for the broker; paho's own limit is none."""
+
+CONNECT_TIMEOUT_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """Where and how to connect."""
+
+    host: str
+    port: int
+    user: str | None
+    password: str | None
+    tls: ssl.SSLContext | None
+
+    @property
+    def address(self) -> str:
+        """For people; without the password."""
+        return f"{self.host}:{self.port}"
+
+
+def read_broker(config: MqttConfig) -> Broker:
+    """From `mqtt.url`; raises ConfigError if a file it needs cannot be read."""
+    if config.url == "embedded":
+        return Broker("127.0.0.1", config.embedded_port, None, None, None)
+    parts = urlsplit(config.url or "")
+    is_tls = parts.scheme == "mqtts"
+    password = None if parts.password is None else unquote(parts.password)
+    if config.password_file is not None:
+        try:
+            password = config.password_file.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(
+                f"mqtt.password_file: {config.password_file} cannot be read: {error}"
+            ) from error
+    user = None if parts.username is None else unquote(parts.username)
+    tls = _tls_context(config) if is_tls else None
+    return Broker(parts.hostname or "", parts.port or (8883 if is_tls else 1883), user, password, tls)
+
+
+def _tls_context(config: MqttConfig) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=config.ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(f"mqtt.ca_file: {config.ca_file} cannot be used: {error}") from error
+
+
+def _properties(packet_type: int, **values: object) -> Properties:
+    """MQTT 5 properties by their names in paho, which are those of the specification without spaces."""
+    properties = Properties(packet_type)  # type: ignore[no-untyped-call]
+    for name, value in values.items():
+        setattr(properties, name, value)
+    return properties
+
+
+class Listener(Protocol):
+    """Whom a connection tells, on the loop."""
+
+    def connected(self, connection: Connection) -> None: ...
+    def subscribed(self, connection: Connection, denied: list[str]) -> None: ...
+    def received(self, connection: Connection, message: MQTTMessage, size_bytes: int) -> None: ...
+    def overflowed(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a connection ended."""
+
+    reason: str
+    was_connected: bool = False
+    is_wrong_protocol: bool = False
+    is_takeover: bool = False
+    """Another client came with our name: another box of the same `mqtt.device`."""
+
+
+class Connection:
+    """Callbacks named `_on_…` run on paho's thread and hop to the loop at once."""
+
+    def __init__(
+        self,
+        config: MqttConfig,
+        broker: Broker,
+        protocol: MQTTProtocolVersion,
+        will_topic: str | None,
+        listener: Listener,
+    ) -> None:
+        self.is_v5 = protocol is MQTTProtocolVersion.MQTTv5
+        self._config = config
+        self._broker = broker
+        self._listener = listener
+        self._loop = asyncio.get_running_loop()
+        self._end: asyncio.Future[End] = self._loop.create_future()
+        self.is_connected = False
+        self._topics: list[str] = []
+        self._acknowledged: dict[int, asyncio.Future[None]] = {}
+        # Counters with one writer each, so that their difference needs no lock.
+        self._arrived = 0
+        self._handled = 0
+        self._thread: threading.Thread | None = None
+        self._client = self._build_client(protocol, will_topic)
+
+    def _build_client(self, protocol: MQTTProtocolVersion, will_topic: str | None) -> Client:
+        client = Client(
+            CallbackAPIVersion.VERSION2,
+            f"edge_tts-{self._config.device}" if will_topic else "",
+            clean_session=None if self.is_v5 else True,
+            protocol=protocol,
+            reconnect_on_failure=False,
+        )
+        # Without it one exception in a callback ends the thread, and the client still says it is connected.
+        client.suppress_exceptions = True
+        client.connect_timeout = CONNECT_TIMEOUT_S
+        client.max_queued_messages_set(MAX_UNSENT)
+        if self._broker.user is not None:
+            client.username_pw_set(self._broker.user, self._broker.password)
+        if self._broker.tls:
+            client.tls_set_context(self._broker.tls)
+        if will_topic:
+            client.will_set(will_topic, "offline", qos=1, retain=True)
+        client.on_connect = self._on_connect
+        client.on_connect_fail = self._on_connect_fail
+        client.on_disconnect = self._on_disconnect
+        client.on_subscribe = self._on_subscribe
+        client.on_message = self._on_message
+        client.on_publish = self._on_publish
+        return client
+
+    async def run(self) -> End:
+        """Connect and stay connected as long as it lasts."""
+        wishes = {"SessionExpiryInterval": 0, "MaximumPacketSize": MAX_PACKET_BYTES}
+        clean_start: Any = (
+            True if self.is_v5 else 3
+        )  # MQTT_CLEAN_START_FIRST_ONLY, the only value 3.1.1 takes
+        before = set(threading.enumerate())
+        self._client.connect_async(
+            self._broker.host,
+            self._broker.port,
+            self._config.keepalive_s,
+            clean_start=clean_start,
+            properties=_properties(PacketTypes.CONNECT, **wishes) if self.is_v5 else None,
+        )
+        self._client.loop_start()
+        started = set(threading.enumerate()) - before
+        self._thread = next((each for each in started if each.name.startswith("paho-mqtt")), None)
+        try:
+            return await asyncio.shield(self._end)
+        finally:
+            self._retire()
+
+    def _retire(self) -> None:
+        """Let paho's thread end. It may still be waiting for a name server: nobody waits for that."""
+        self._client.disconnect()
+        threading.Thread(target=self._client.loop_stop, name="mqtt-end", daemon=True).start()
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether paho's thread ended without a word, so that nothing would ever be heard again."""
+        return self._thread is not None and not self._thread.is_alive() and not self._end.done()
+
+    # From the loop
+
+    def subscribe(self, topics: list[str]) -> None:
+        self._topics = topics
+        if self.is_v5:
+            # A retained command is from another day; the broker need not even send it.
+            options = SubscribeOptions(qos=1, retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND)
+            self._client.subscribe([(topic, options) for topic in topics])
+        else:
+            self._client.subscribe([(topic, 1) for topic in topics])
+
+    def publish(
+        self, topic: str, payload: str, *, retain: bool = False, correlation: bytes | None = None
+    ) -> int | None:
+        """Send; returns what `acknowledged` takes, or None if too much waits already. Raises ValueError for a
+        topic nobody can publish to."""
+        properties = None
+        if correlation is not None and self.is_v5:
+            properties = _properties(PacketTypes.PUBLISH, CorrelationData=correlation)
+        info = self._client.publish(topic, payload, 1, retain, properties)
+        return None if info.rc == MQTTErrorCode.MQTT_ERR_QUEUE_SIZE else info.mid
+
+    async def close(self, last_words: tuple[str, str], timeout_s: float) -> None:
+        """Publish *last_words* (topic, retained payload) and hang up, within *timeout_s* seconds."""
+        if not self.is_connected or self._end.done():
+            return
+        sent: asyncio.Future[None] = self._loop.create_future()
+        mid = self.publish(*last_words, retain=True)
+        if mid is not None:
+            # No await in between: the acknowledgement comes through the loop, so it cannot be missed.
+            self._acknowledged[mid] = sent
+            await asyncio.wait([sent], timeout=timeout_s)
+        self._client.disconnect()
+        await asyncio.wait([self._end], timeout=timeout_s)
+
+    def hang_up(self) -> None:
+        self._client.disconnect()
+
+    def done_with_message(self) -> None:
+        self._handled += 1
+
+    # From paho's thread
+
+    def _on_connect(
+        self, client: Client, userdata: object, flags: object, reason: ReasonCode, properties: object
+    ) -> None:
+        self._loop.call_soon_threadsafe(self._connected, reason)
+
+    def _on_connect_fail(self, client: Client, userdata: object) -> None:
+        reason = str(sys.exception() or "unknown reason")  # paho calls this where it caught the error
+        client.disconnect()  # or paho would try again by itself
+        self._loop.call_soon_threadsafe(self._ended, End(f"cannot be reached: {reason}"))
+
+    def _on_disconnect(
+        self, client: Client, userdata: object, flags: object, reason: ReasonCode, properties: object
+    ) -> None:
+        self._loop.call_soon_threadsafe(self._disconnected, reason)
+
+    def _on_subscribe(
+        self, client: Client, userdata: object, mid: int, reasons: list[ReasonCode], properties: object
+    ) -> None:
+        self._loop.call_soon_threadsafe(self._subscribed, reasons)
+
+    def _on_publish(
+        self, client: Client, userdata: object, mid: int, reason: object, properties: object
+    ) -> None:
+        self._loop.call_soon_threadsafe(self._was_published, mid)
+
+    def _on_message(self, client: Client, userdata: object, message: MQTTMessage) -> None:
+        """Hop to the loop, do nothing else (even reading `topic` can raise)."""
+        if self._arrived - self._handled >= MAX_OUTSTANDING:
+            self._loop.call_soon_threadsafe(self._listener.overflowed)
+            return
+        self._arrived += 1
+        size_bytes = len(message.payload)
+        if size_bytes > self._config.max_payload_bytes:
+            # Refused anyway, and a thousand of these would be gigabytes.
+            message.payload = b""
+        self._loop.call_soon_threadsafe(self._listener.received, self, message, size_bytes)
+
+    # Back on the loop
+
+    def _connected(self, reason: ReasonCode) -> None:
+        if reason.is_failure:
+            # Then the broker hangs up, but its reason is better than "connection lost".
+            is_wrong_protocol = reason.getName() == "Unsupported protocol version"
+            self._ended(End(str(reason), is_wrong_protocol=is_wrong_protocol))
+            return
+        self.is_connected = True
+        self._listener.connected(self)
+
+    def _disconnected(self, reason: ReasonCode) -> None:
+        is_takeover = reason.getName() == "Session taken over"
+        # A broker of 3.1.1 may also just hang up on a CONNECT of MQTT 5.
+        self._ended(End(str(reason), self.is_connected, not self.is_connected, is_takeover))
+
+    def _ended(self, end: End) -> None:
+        if not self._end.done():
+            self._end.set_result(end)
+        for waiting in self._acknowledged.values():
+            waiting.cancel()  # it will not come any more
+
+    def _subscribed(self, reasons: list[ReasonCode]) -> None:
+        denied = [topic for topic, reason in zip(self._topics, reasons, strict=False) if reason.value >= 0x80]
+        self._listener.subscribed(self, denied)
+
+    def _was_published(self, mid: int) -> None:
+        waiting = self._acknowledged.pop(mid, None)
+        if waiting and not waiting.done():
+            waiting.set_result(None)

@@ -1,0 +1,262 @@
+"""The topics: what each one that arrives does, and what is published when. docs/requests.md is for users."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from paho.mqtt.client import MQTTMessage
+
+from edge_tts.config import Config
+from edge_tts.doors.base import (
+    COMMANDS,
+    error_json,
+    json_object,
+    request_from_payload,
+    request_from_text,
+    which_job,
+)
+from edge_tts.doors.fields import number, volume_percent
+from edge_tts.errors import BodyTooLargeError, InvalidFieldError, RequestError, SpeechError
+from edge_tts.service import Receipt, Service, Update
+from edge_tts.speech import JobEvent
+from edge_tts.state import DeviceState
+
+log = logging.getLogger(__name__)
+
+SOURCE = "mqtt"
+MAX_REPLIES = 1000
+"""Callers who wait for an outcome on a topic of their own."""
+
+USER_FIELDS = ("priority", "voice", "language")
+"""User properties of MQTT 5 that are fields of the request."""
+
+_WORDS = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
+
+
+class Publish(Protocol):
+    def __call__(
+        self, topic: str, payload: str, *, retain: bool = False, correlation: bytes | None = None
+    ) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A message as it came."""
+
+    topic: str
+    """"" if it was no UTF-8."""
+
+    payload: bytes
+    size_bytes: int
+    """Larger than the payload if that was too large to keep."""
+
+    is_retained: bool
+    is_redelivered: bool
+    done: Callable[[], None]
+    """To be called when it has been dealt with."""
+
+    response_topic: str | None = None
+    correlation: bytes | None = None
+    expiry_s: float | None = None
+    content_type: str = ""
+    user: Mapping[str, str] | None = None
+
+
+def arrival_of(message: MQTTMessage, size_bytes: int, done: Callable[[], None]) -> Arrival:
+    try:
+        topic = message.topic
+    except UnicodeDecodeError:
+        topic = ""
+    # Only MQTT 5 has properties, and an absent one is an absent attribute.
+    properties = message.properties
+    return Arrival(
+        topic,
+        bytes(message.payload),
+        size_bytes,
+        message.retain,
+        message.dup,
+        done,
+        getattr(properties, "ResponseTopic", None),
+        getattr(properties, "CorrelationData", None),
+        getattr(properties, "MessageExpiryInterval", None),
+        getattr(properties, "ContentType", ""),
+        dict(getattr(properties, "UserProperty", ())),
+    )
+
+
+class Topics:
+    """Between topics and the service."""
+
+    def __init__(self, service: Service, config: Config, publish: Publish) -> None:
+        self._service = service
+        self._config = config
+        self._publish = publish
+        self._base = f"{config.mqtt.base_topic}/{config.mqtt.device}"
+        self.status = f"{self._base}/status"
+        self._say_topics = {f"{self._base}/say", f"{config.mqtt.base_topic}/all/say"}
+        self._commands = {f"{self._base}/{name}": name for name in COMMANDS}
+        self._setters: dict[str, Callable[[str], None]] = {
+            f"{self._base}/volume/set": self._set_volume,
+            f"{self._base}/voice/set": service.set_voice,
+            f"{self._base}/speed/set": self._set_speed,
+            f"{self._base}/mute/set": self._set_mute,
+        }
+        self.subscriptions = sorted([*self._say_topics, *self._commands, *self._setters])
+        self._sent: dict[str, str] = {}
+        self.replies: set[asyncio.Task[None]] = set()
+
+    async def obey(self, arrival: Arrival) -> None:
+        """Do what *arrival* asks for; whatever is wrong with it becomes one event, and nothing else."""
+        try:
+            await self._obey(arrival)
+        except SpeechError as error:
+            self._refuse(arrival, error)
+        except Exception:
+            log.exception("unexpected error in a message on %s", arrival.topic)
+            self._refuse(arrival, SpeechError("an unexpected error; see the log"))
+
+    async def _obey(self, arrival: Arrival) -> None:
+        limit_bytes = self._config.mqtt.max_payload_bytes
+        if arrival.size_bytes > limit_bytes:
+            raise BodyTooLargeError(arrival.size_bytes, limit_bytes, "mqtt.max_payload_bytes")
+        if arrival.topic in self._say_topics:
+            await self._say(arrival)
+        elif arrival.topic in self._commands:
+            # A button always sends something ("PRESS"): only an object is an argument.
+            is_object = arrival.payload.lstrip().startswith(b"{")
+            which = which_job(json_object(arrival.payload)) if is_object else None
+            await COMMANDS[self._commands[arrival.topic]](self._service, which)
+        elif arrival.topic in self._setters:
+            self._setters[arrival.topic](_short_text(arrival.payload))
+        else:
+            self._service.metrics.mqtt_ignored.labels("unknown_topic").inc()
+
+    async def _say(self, arrival: Arrival) -> None:
+        fields: dict[str, Any] = {
+            name: value for name, value in (arrival.user or {}).items() if name in USER_FIELDS
+        }
+        media_type = arrival.content_type.partition(";")[0].strip().lower()
+        if media_type == "application/ssml+xml":
+            fields["format"] = "ssml"
+        is_text = media_type in ("text/plain", "application/ssml+xml")
+        read = request_from_text if is_text else request_from_payload
+        request, warnings = read(arrival.payload, source=SOURCE, fields=fields)
+        for warning in warnings:
+            self._service.metrics.warnings.labels(warning.split(":")[0]).inc()
+        if arrival.expiry_s is not None:
+            ttl_s = self._config.queue.ttl_s if request.ttl_s is None else request.ttl_s
+            request = replace(request, ttl_s=min(ttl_s, arrival.expiry_s))
+        receipt = await self._service.submit(request)
+        if arrival.response_topic is not None:
+            self._reply_later(arrival, receipt)
+
+    def _set_volume(self, value: str) -> None:
+        self._service.set_volume(round(volume_percent("volume", _number("volume", value))))
+
+    def _set_speed(self, value: str) -> None:
+        self._service.set_speed(number(0.25, 4.0)("speed", _number("speed", value)))
+
+    def _set_mute(self, value: str) -> None:
+        if value.lower() not in _WORDS:
+            raise InvalidFieldError("mute", value, "ON or OFF")
+        self._service.set_muted(_WORDS[value.lower()])
+
+    # Answers
+
+    def _refuse(self, arrival: Arrival, error: SpeechError) -> None:
+        log.info("mqtt: refused a message of %d bytes: %s", arrival.size_bytes, error.code)
+        self._service.metrics.rejected.labels(SOURCE, error.code).inc()
+        body = json.dumps({"event_type": "failed", **error_json(error), "id": _id_of(arrival.payload)})
+        self._publish(f"{self._base}/event", body)
+        self._reply(arrival, body)
+
+    def _reply_later(self, arrival: Arrival, receipt: Receipt) -> None:
+        if len(self.replies) >= MAX_REPLIES:
+            self._service.metrics.warnings.labels("mqtt_unanswered").inc()
+            return
+
+        async def reply() -> None:
+            outcome = await self._service.outcome(receipt.job)
+            self._reply(arrival, json.dumps(outcome.to_json() | {"duplicate": receipt.is_duplicate}))
+
+        task = asyncio.create_task(reply())
+        self.replies.add(task)
+        task.add_done_callback(self.replies.discard)
+
+    def _reply(self, arrival: Arrival, body: str) -> None:
+        topic = arrival.response_topic
+        if topic is None:
+            return
+        # Answering on a topic we listen to would be speaking to ourselves, round and round.
+        if topic in self.subscriptions or topic.startswith("$"):
+            self._service.metrics.warnings.labels("mqtt_bad_response_topic").inc()
+            return
+        try:
+            self._publish(topic, body, correlation=arrival.correlation)
+        except ValueError:  # wildcards, or nothing at all
+            self._service.metrics.warnings.labels("mqtt_bad_response_topic").inc()
+
+    # States
+
+    def publish_states(self) -> None:
+        """All of them, as a broker that has just started knows none."""
+        self._sent.clear()
+        self._publish_state(self._service.state)
+
+    def publish_update(self, update: Update) -> None:
+        if isinstance(update, DeviceState):
+            self._publish_state(update)
+            return
+        self._publish(f"{self._base}/event", json.dumps(update.to_json()))
+        if update.event_type.is_outcome:
+            self._publish_last(update)
+
+    def _publish_last(self, event: JobEvent) -> None:
+        body = {"first_audio_ms": None, "voice": None} | event.to_json() | {"text": event.text}
+        self._publish(f"{self._base}/last", json.dumps(body), retain=True)
+
+    def _publish_state(self, state: DeviceState) -> None:
+        values = {
+            "volume": str(state.volume),
+            "voice": state.voice,
+            "speed": f"{state.speed:g}",
+            "mute": _on_off(state.is_muted),
+            "speaking": _on_off(state.is_speaking),
+            "queue": str(state.queue_length),
+            "audio_problem": _on_off(state.has_audio_problem),
+        }
+        for name, value in values.items():
+            if self._sent.get(name) != value:
+                self._sent[name] = value
+                self._publish(f"{self._base}/{name}", value, retain=True)
+
+
+def _on_off(value: bool) -> str:
+    return "ON" if value else "OFF"
+
+
+def _short_text(payload: bytes) -> str:
+    try:
+        return payload.decode("utf-8").strip()
+    except UnicodeDecodeError as error:
+        raise RequestError("not UTF-8") from error
+
+
+def _number(name: str, text: str) -> int | float:
+    try:
+        return int(text) if text.isdecimal() else float(text)
+    except ValueError as error:
+        raise InvalidFieldError(name, text, "a number") from error
+
+
+def _id_of(payload: bytes) -> str | None:
+    """The request id of a payload that was refused, so that its sender can tell which one it was."""
+    try:
+        return which_job(json_object(payload))
+    except RequestError:
+        return None
