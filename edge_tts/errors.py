@@ -4,7 +4,7 @@ SpeechError
 ├── ConfigError           the configuration file: stops the start
 ├── RequestError          what the caller sent (HTTP 4xx, MQTT error event)
 │   ├── UnknownVoiceError, UnknownSpeakerError, UnknownLanguageError
-│   ├── TextTooLongError, MarkupError, UnsupportedPronunciationError
+│   ├── TextTooLongError, NothingToSayError, MarkupError, UnsupportedPronunciationError
 │   ├── BadJsonError, InvalidFieldError, BodyTooLargeError
 │   ├── UnknownJobError
 │   └── QueueFullError    try again later (HTTP 429)
@@ -76,6 +76,15 @@ class TextTooLongError(RequestError):
         super().__init__(
             f"the text has {n_characters} characters; the limit is {limit} (queue.max_text_characters)"
         )
+
+
+class NothingToSayError(RequestError):
+    """The text has no words: empty, or only emoji, punctuation or pauses."""
+
+    code = "nothing_to_say"
+
+    def __init__(self) -> None:
+        super().__init__("the text has nothing to say: no words are left after emoji and markup are removed")
 
 
 class MarkupError(RequestError):
