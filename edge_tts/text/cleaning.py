@@ -15,10 +15,14 @@ _INVISIBLE = ("Cc", "Cf", "Cs")
 """Unicode categories that make no sound: control, format (zero-width, bidi, soft hyphen), lone surrogates."""
 
 _KEYCAP = re.compile(r"([0-9#*])\uFE0F?\u20E3")
-_MAYBE_EMOJI = re.compile(r"[‼⁉ℹ↕-↪⌚-⏿Ⓜ▪-◾☀-➿⤴⤵⬅-⭕〰〽\U0001F000-\U0001FAFF][\uFE0E\uFE0F\u200D\U000E0020-\U000E007F"
-                          r"☀-➿⬅-⭕\U0001F000-\U0001FAFF]*+")
+_MAYBE_EMOJI = re.compile(
+    r"[‼⁉ℹ↕-↪⌚-⏿Ⓜ▪-◾☀-➿⤴⤵⬅-⭕〰〽\U0001F000-\U0001FAFF][\uFE0E\uFE0F\u200D\U000E0020-\U000E007F"
+    r"☀-➿⬅-⭕\U0001F000-\U0001FAFF]*+"
+)
 _ENTITY = re.compile(r"&(?:amp|lt|gt|quot|apos|nbsp|#\d{1,6});")
-_TAG = re.compile(r"</?(?:a|b|i|u|s|em|strong|small|span|div|code|pre|p|br|hr|ul|ol|li|h[1-6])(?: [^<>\n]{0,200})?/?>", re.I)
+_TAG = re.compile(
+    r"</?(?:a|b|i|u|s|em|strong|small|span|div|code|pre|p|br|hr|ul|ol|li|h[1-6])(?: [^<>\n]{0,200})?/?>", re.I
+)
 _BREAKING_TAG = re.compile(r"(?:br|hr|p|div|li|ul|ol|pre|h[1-6])\b", re.I)
 
 _LINK = re.compile(r"!?\[([^\[\]\n]{1,300})\]\(([^()\s]{1,2000})(?: \"[^\"\n]{0,200}\")?\)")
@@ -27,12 +31,12 @@ _BACKTICKS = re.compile(r"`{1,3}")
 _OPENING = re.compile(r"(?<![^\W_])(\*{1,3}|_{1,3}|~~)(?=[^\s*_~])")
 _CLOSING = re.compile(r"(?<=[^\s*_~])(\*{1,3}|_{1,3}|~~)(?![^\W_])")
 
-_FENCE = re.compile(r"\s{0,3}(?:```|~~~)")
+_FENCE = re.compile(r"\s{0,3}(?:`{3,9}|~{3,9})[\w+.-]{0,30}\s*$")
 _RULE = re.compile(r"\s{0,3}(?:-{3,}|\*{3,}|_{3,}|={3,}|(?:[-*_] ){2,20}[-*_])\s*$")
 _HEADING = re.compile(r"\s{0,3}#{1,6}\s+")
 _BULLET = re.compile(r"\s{0,20}[-*+•‣◦·▪●–]\s+(?:\[[ xX]\]\s+)?")
 _NUMBERED = re.compile(r"\s{0,20}(\d{1,3})[.)]\s+")
-_QUOTE = re.compile(r"\s{0,3}(?:>\s?)+(?=\D)")
+_QUOTE = re.compile(r"^\s{0,3}(?:>\s?)+(?=[^\d\s])")
 _TABLE_ROW = re.compile(r"\s*\|.*\|\s*$")
 _TABLE_RULE = re.compile(r"[\s|:-]+$")
 _SENTENCE_ENDS = tuple(".!?…:;。！？；：")
@@ -60,7 +64,7 @@ def _drop_emoji(match: re.Match[str]) -> str:
     # Loading emoji's tables costs 8 MB: most houses never send one.
     import emoji
 
-    left = emoji.replace_emoji(match[0], "").strip("\uFE0E\uFE0F\u200D")
+    left = emoji.replace_emoji(match[0], "").strip("\ufe0e\ufe0f\u200d")
     # "done✅next" are two words.
     return left or " "
 

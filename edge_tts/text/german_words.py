@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from edge_tts.text.rules import word_set
+
 MONTHS = (
     "Januar", "Februar", "März", "April", "Mai", "Juni",
     "Juli", "August", "September", "Oktober", "November", "Dezember",
 )  # fmt: skip
-MONTH_ABBREVIATIONS = {month[:3]: month for month in MONTHS} | {"Sept": "September", "Mrz": "März", "Jänner": "Jänner"}
+MONTH_ABBREVIATIONS = {month[:3]: month for month in MONTHS if month != "Mai"} | {
+    "Sept": "September",
+    "Mrz": "März",
+    "Jänner": "Jänner",
+}
 DAYS = {
     "Mo": "Montag", "Di": "Dienstag", "Mi": "Mittwoch", "Do": "Donnerstag", "Fr": "Freitag", "Sa": "Samstag",
     "So": "Sonntag",
@@ -89,6 +95,22 @@ ABBREVIATIONS = {
     "z. Hd.": "zu Händen", "a. D.": "außer Dienst", "vs.": "gegen", "GmbH": "G m b H", "Hbf.": "Hauptbahnhof",
     "Hbf": "Hauptbahnhof", "p. a.": "pro Jahr", "u. v. m.": "und vieles mehr", "u.v.m.": "und vieles mehr",
 }  # fmt: skip
+CAN_END_A_SENTENCE = frozenset(
+    (
+        "o. ä.",
+        "o.ä.",
+        "n. Chr.",
+        "v. Chr.",
+        "u. v. m.",
+        "u.v.m.",
+        "p. a.",
+        "a. D.",
+        "s. o.",
+        "s.o.",
+        "s. u.",
+        "s.u.",
+    )
+) | word_set("usw. usf. etc. Str. Pl. Std. Min. Sek. Mio. Mrd. Tsd. MwSt. Jh. Hbf. max. min.")
 TITLES = {
     "Dr": "Doktor", "Prof": "Professor", "Hr": "Herr", "Hrn": "Herrn", "Fr": "Frau", "St": "Sankt",
     "Dipl.-Ing": "Diplom-Ingenieur", "Ing": "Ingenieur", "Mr": "Mister", "Mrs": "Missis",
@@ -100,26 +122,32 @@ NUMBERED = {
 
 ORDINAL_NOUNS = {
     # what "3." may stand before, by the ending without an article: dritter Stock, dritte Etage, drittes Mal
-    "r": "Stock Platz Tag Advent Weihnachtstag Spieltag Geburtstag Versuch Akt Teil Schritt Alarm Termin Weltkrieg "
-    "Hochzeitstag Monat Rang Sieg Satz Kreis Feiertag",
-    "": "Etage Klasse Woche Liga Runde Stunde Minute Sekunde Halbzeit Auflage Person Nacht Stufe Ebene Warnung Tür "
-    "Mahnung Erinnerung Meldung Version Staffel Folge Reihe",
-    "s": "Obergeschoss Untergeschoss OG UG Mal Jahrhundert Jh Quartal Halbjahr Jahr Kapitel Semester Drittel Viertel "
-    "Gleis Kind Zimmer",
+    "r": word_set(
+        "Stock Platz Tag Advent Weihnachtstag Spieltag Geburtstag Versuch Akt Teil Schritt Alarm Termin "
+        "Weltkrieg Hochzeitstag Monat Rang Sieg Satz Kreis Feiertag"
+    ),
+    "": word_set(
+        "Etage Klasse Woche Liga Runde Stunde Minute Sekunde Halbzeit Auflage Person Nacht Stufe Ebene "
+        "Warnung Tür Mahnung Erinnerung Meldung Version Staffel Folge Reihe"
+    ),
+    "s": word_set(
+        "Obergeschoss Untergeschoss OG UG Mal Jahrhundert Jh Quartal Halbjahr Jahr Kapitel Semester Drittel "
+        "Viertel Gleis Kind Zimmer"
+    ),
 }
 
-SENTENCE_STARTERS = (
-    "Der Die Das Den Dem Ein Eine Es Ich Du Er Wir Ihr Sie Bitte Dann Danach Heute Morgen Jetzt Im Am In An Auf Bei Mit "
-    "Nach Um Zu Wenn Und Aber Oder Ist Sind Hat Haben Was Wer Wie Wo Alle Noch Nur Kein Keine Mein Meine Dein Deine "
-    "Ihre Unser Dort Hier Da Dies Diese Dieser"
-).split()
+SENTENCE_STARTERS = word_set(
+    "Der Die Das Den Dem Ein Eine Es Ich Du Er Wir Ihr Sie Bitte Dann Danach Heute Morgen Jetzt Im Am In "
+    "An Auf Bei Mit Nach Um Zu Wenn Und Aber Oder Ist Sind Hat Haben Was Wer Wie Wo Alle Noch Nur Kein "
+    "Keine Mein Meine Dein Deine Ihre Unser Dort Hier Da Dies Diese Dieser"
+)
 
 SIGNS = {
     ".": "Punkt", "/": "Schrägstrich", "@": "ät", "-": "Bindestrich", "_": "Unterstrich", ":": "Doppelpunkt",
     "?": "Fragezeichen", "=": "gleich", "&": "und", "%": "Prozent", "#": "Raute", "~": "Tilde", "+": "plus",
 }  # fmt: skip
 SYMBOLS = {
-    "&": "und", "+": "plus", "=": "gleich", "<": "kleiner als", ">": "größer als", "@": "ät", "§": "Paragraf",
+    "&": "und", "+": "plus", "=": "gleich", "<": "weniger als", ">": "mehr als", "@": "ät", "§": "Paragraf",
     "~": "ungefähr", "≈": "ungefähr", "±": "plus minus", "×": "mal", "÷": "geteilt durch", "→": "nach",
     "←": "von", "↑": "rauf", "↓": "runter", "↔": "und", "≤": "höchstens", "≥": "mindestens", "≠": "ungleich",
     "/": "Schrägstrich", "%": "Prozent", "°": "Grad", "€": "Euro", "£": "Pfund", "¥": "Yen", "$": "Dollar",
@@ -127,15 +155,19 @@ SYMBOLS = {
     "µ": "Mikro", "Ω": "Ohm", "#": "Raute", "²": "Quadrat", "³": "hoch drei",
 }  # fmt: skip
 
-ACRONYMS = frozenset("OK WLAN TÜV DAX ELSTER LASER RADAR AFA BAFÖG".split())
-SPELLED = frozenset("ARD ADAC EDV LKW PKW ICE IC RE EC EG OG UG AFD BASF ETF EKG AOK UKW IBAN EKZ EZB".split()) - {"IBAN"}
-SHORT_WORDS = frozenset(
-    "AB AM AN AUF AUS BEI BIS DA DAS DEM DEN DER DES DIE DU EIN EIS ER ES FÜR GUT ICH IHR IM IN IST JA MAL MAN MIT NEIN "
-    "NEU NIE NUN NUR OB ODER OFT RAD ROT SEI SIE SO TAG TOR TÜR UHR UM UND UNS VOM VON VOR WAR WAS WEG WEN WER WIE WIR "
-    "WO ZU ZUG ZUM ZUR ALT ALS ALL".split()
+ACRONYMS = word_set("OK WLAN TÜV DAX ELSTER LASER RADAR AFA BAFÖG")
+SPELLED = word_set("ARD ADAC EDV LKW PKW ICE IC RE EC EG OG UG AFD BASF ETF EKG AOK UKW EKZ EZB PM")
+SHORT_WORDS = word_set(
+    "AB AM AN AUF AUS BEI BIS DA DAS DEM DEN DER DES DIE DU EIN EIS ER ES FÜR GUT ICH IHR IM IN IST JA "
+    "MAL MAN MIT NEIN NEU NIE NUN NUR OB ODER OFT RAD ROT SEI SIE SO TAG TOR TÜR UHR UM UND UNS VOM VON "
+    "VOR WAR WAS WEG WEN WER WIE WIR WO ZU ZUG ZUM ZUR ALT ALS ALL"
 )
 
-KINGS = "Ludwig Friedrich Wilhelm Heinrich Karl Otto Johannes Paul Benedikt Pius Georg Philipp Franz Leopold Alexander "
-KINGS = KINGS + "Nikolaus Peter Iwan Charles Napoleon Konrad Maximilian Gregor Albert"
-QUEENS = "Elisabeth Katharina Maria Margarethe"
-NUMBERED_BY_ROMAN = "Kapitel Teil Band Akt Abschnitt Artikel Phase Stufe Anhang Staffel Buch Klasse Typ".split()
+KINGS = word_set(
+    "Ludwig Friedrich Wilhelm Heinrich Karl Otto Johannes Paul Benedikt Pius Georg Philipp Franz Leopold "
+    "Alexander Nikolaus Peter Iwan Charles Napoleon Konrad Maximilian Gregor Albert"
+)
+QUEENS = word_set("Elisabeth Katharina Maria Margarethe")
+NUMBERED_BY_ROMAN = word_set(
+    "Kapitel Teil Band Akt Abschnitt Artikel Phase Stufe Anhang Staffel Buch Klasse Typ"
+)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge_tts.text import english, german
+from edge_tts.text import chinese, english, german
 from edge_tts.text.cleaning import clean
 from edge_tts.text.rules import Rules
 
@@ -11,6 +11,7 @@ __all__ = ["RULES", "clean", "normalize"]
 RULES: dict[str, Rules] = {
     "en": english.normalize,
     "de": german.normalize,
+    "zh": chinese.normalize,
 }
 
 

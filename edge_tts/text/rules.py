@@ -19,6 +19,11 @@ MAX_CARDINAL_DIGITS = 9
 """A longer run of digits is a serial number; nobody follows it as one number."""
 
 
+def word_set(words: str) -> frozenset[str]:
+    """Words separated by spaces."""
+    return frozenset(words.split())
+
+
 @dataclass(frozen=True, slots=True)
 class Words:
     """What a language says for the things that are written alike everywhere."""
@@ -79,6 +84,13 @@ def rewrite(text: str, rules: Iterable[Rule]) -> str:
     return text
 
 
+def with_capitals(words: Mapping[str, str]) -> dict[str, str]:
+    """*words* with their forms at the start of a sentence: "Approx." → "Approximately"."""
+    return {
+        written[0].upper() + written[1:]: spoken[0].upper() + spoken[1:] for written, spoken in words.items()
+    } | dict(words)
+
+
 def alternatives(words: Iterable[str]) -> str:
     """A pattern of any of *words*, the longest first."""
     return "(?:" + "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True)) + ")"
@@ -89,13 +101,13 @@ def table(words: Mapping[str, str], before: str = "", after: str = "", flags: in
     return rule(f"{before}({alternatives(words)}){after}", lambda match: words[match[1]], flags)
 
 
-ACRONYMS = frozenset(
-    "NASA NATO RAM ROM LAN WAN OPEC UNESCO UNICEF SIM GIF JPEG JSON YAML PIN COVID IKEA FIFA UEFA RAID REST SOAP AIDS "
-    "LIDAR BIOS CAD ASCII".split()
+ACRONYMS = word_set(
+    "NASA NATO RAM ROM LAN WAN OPEC UNESCO UNICEF SIM GIF JPEG JSON YAML PIN COVID IKEA FIFA UEFA RAID "
+    "REST SOAP AIDS LIDAR BIOS CAD ASCII"
 )
-SPELLED = frozenset(
-    "USB MQTT TV LED CPU HDMI OLED NAS IP ID EU UK USA US UN AI IT PC UV AC DC API URL UPS IEEE UEFI ISBN GPIO IDE GPU "
-    "SSD BBC CNN FBI CIA CEO ISO IOS SUV FAQ DIY EUR UTC UFO OEM AG".split()
+SPELLED = word_set(
+    "USB MQTT TV LED CPU HDMI OLED NAS IP ID EU UK USA US UN AI IT PC UV AC DC API URL UPS IEEE UEFI ISBN "
+    "GPIO IDE GPU SSD BBC CNN FBI CIA CEO ISO IOS SUV FAQ DIY EUR UTC UFO OEM AG"
 )
 """Letters in every language here; each adds its own."""
 
@@ -116,6 +128,10 @@ def roman(written: str) -> int:
     return sum(-v if v < max(values[i:]) else v for i, v in enumerate(values))
 
 
+def is_after_digit(match: re.Match[str]) -> bool:
+    return bool(re.search(r"\d ?\Z", match.string[max(0, match.start() - 2) : match.start()]))
+
+
 def addresses(words: Words) -> list[Rule]:
     """Web and mail addresses, IP addresses and version numbers."""
 
@@ -123,7 +139,10 @@ def addresses(words: Words) -> list[Rule]:
         written = match[0].rstrip(".,;:!?)'\"")
         rest = match[0][len(written) :]
         body = re.sub(r"^(?:[a-z]{2,6}://)?(?:www\.)?", "", written, flags=re.I).rstrip("/")
-        return "".join(_address_part(part, words) for part in re.findall(r"\d+|[^\W\d_]+|.", body)).strip() + rest
+        return (
+            "".join(_address_part(part, words) for part in re.findall(r"\d+|[^\W\d_]+|.", body)).strip()
+            + rest
+        )
 
     def version(match: re.Match[str]) -> str:
         if words.groups == "." and re.fullmatch(r"\d{1,3}(?:\.\d{3})+", match[0]):
@@ -141,7 +160,11 @@ def addresses(words: Words) -> list[Rule]:
         rule(r"\b(?:https?|mqtts?|ftp|file|rtsp|wss?)://[^\s<>\"]++", address, re.I),
         rule(r"\bwww\.[^\s<>\"]++", address, re.I),
         rule(r"(?<![\w.+-])[\w.+-]++@(?=\w)[\w-]++(?:\.[\w-]++)+", address),
-        rule(rf"(?<![\w.-])(?:[a-z0-9-]++\.){{1,8}}(?:{_TOP_LEVEL})(?![\w.-]*\w)(?::\d+)?(?:/[\w./-]*)?", address, re.I),
+        rule(
+            rf"(?<![\w.-])(?:[a-z0-9-]++\.){{1,8}}(?:{_TOP_LEVEL})(?![\w.-]*\w)(?::\d+)?(?:/[\w./-]*)?",
+            address,
+            re.I,
+        ),
         rule(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.]*\d)", ip_address),
         rule(r"(?<![\w.])\d{1,6}(?:\.\d{1,6}){2,8}(?![\d.]*\d)", version),
     ]
@@ -188,7 +211,7 @@ def identifiers(words: Words) -> list[Rule]:
 
     is_file_name = re.compile(r"[a-z]\w++(?:\.[a-z]\w++)+").fullmatch
     return [
-        rule(r"\bPM(?=\d)", "P M "),  # particulate matter; alone it is the time of day
+        rule(r"\bPM(?=\d)", "P M"),  # particulate matter; alone it is the time of day
         rule(r"(?<![\w.])[^\W\d_]\w*+(?:\.\w++)*", spaced),
         # "PM2.5" is one number behind letters.
         rule(r"(?<=[^\W\d_])\d{1,6}[.,]\d{1,6}(?![\w.,]*\d)", lambda match: f" {words.decimal(match[0])}"),

@@ -6,12 +6,14 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
+from edge_tts.text.rules import word_set
+
 MAX_CHARACTERS = 220
 _EARLY_ABOVE = 80
 _EARLY_LEAST = 25
 """In Latin letters; a Chinese character takes as long to say as three of them."""
 
-_CLOSERS = "\"'”’»›)\\]}」』）】》"
+_CLOSERS = "\"'”’“‘»›)\\]}」』）】》"
 _END = re.compile(
     rf"(?<![.!?…])[.!?…]++[{_CLOSERS}]*+(?=\s|\Z)\s*+"
     rf"|[。！？；][.!?…。！？；]*+[{_CLOSERS}]*+\s*+"
@@ -19,10 +21,11 @@ _END = re.compile(
 )
 _CLAUSE = re.compile(rf"(?:[,;:][{_CLOSERS}]*+(?=\s)|[–—、，；：])\s*+")
 _SPACE = re.compile(r"\s++")
+_SOUND = re.compile(r"[^\W_]")
 
-_NO_END = frozenset(
-    "dr mr mrs ms prof st sr jr capt gen lt sgt rev mt no vs approx e.g i.e fig vol nr hr fr str ca bzw z.b d.h "
-    "ggf evtl inkl zzgl tel u.a".split()
+_NO_END = word_set(
+    "dr mr mrs ms prof st sr jr capt gen lt sgt rev mt no vs approx e.g i.e fig vol nr hr fr str ca bzw "
+    "z.b d.h ggf evtl inkl zzgl tel u.a"
 )
 """Before a full stop that ends no sentence: "Dr. Smith" in text that was not normalized (say-as, a lexicon)."""
 
@@ -37,26 +40,34 @@ def split(
     """
     if max_characters < 1:
         raise ValueError(f"max_characters is {max_characters}; it must be at least 1")
-    sentences = list(_sentences(text, language))
+    sentences = _sentences(text, language)
     if first_early and sentences:
         sentences[:1] = _first_clause(sentences[0])
     return [piece for sentence in sentences for piece in _fitting(sentence, max_characters)]
 
 
-def _sentences(text: str, language: str) -> Iterator[str]:
-    start = 0
+def _sentences(text: str, language: str) -> list[str]:
+    found: list[str] = []
+    start = looked_at = 0
+    is_said = False
     for match in _END.finditer(text):
         # A line of dots or a leading blank line is no sentence: it goes with the next words.
-        is_said = any(map(str.isalnum, text[start : match.start()]))
+        is_said = is_said or _SOUND.search(text, looked_at, match.start()) is not None
+        looked_at = match.start()
         if is_said and not _is_abbreviation(text, match, language):
-            yield text[start : match.end()]
-            start = match.end()
-    if start < len(text):
-        yield text[start:]
+            found.append(text[start : match.end()])
+            start = looked_at = match.end()
+            is_said = False
+    tail = text[start:]
+    if found and not _SOUND.search(tail):
+        found[-1] += tail
+    elif tail:
+        found.append(tail)
+    return found
 
 
 def _is_abbreviation(text: str, match: re.Match[str], language: str) -> bool:
-    if match[0].rstrip() != "." or match.end() == len(text) or "\n" in match[0]:
+    if match[0].rstrip() != "." or match.end() == len(text) or match[0].count("\n") > 1:
         return False
     before = text[max(0, match.start() - 14) : match.start()]
     word = re.split(r"[\s(\[\"'„“]", before)[-1]
@@ -72,10 +83,10 @@ def _is_abbreviation(text: str, match: re.Match[str], language: str) -> bool:
 def _first_clause(sentence: str) -> list[str]:
     if _spoken_length(sentence) <= _EARLY_ABOVE:
         return [sentence]
-    for match in _CLAUSE.finditer(sentence):
+    for match in _CLAUSE.finditer(sentence, 0, MAX_CHARACTERS):
         head, rest = sentence[: match.end()], sentence[match.end() :]
-        if _spoken_length(head) >= _EARLY_LEAST and any(map(str.isalnum, head)):
-            return [head, rest] if any(map(str.isalnum, rest)) else [sentence]
+        if _spoken_length(head) >= _EARLY_LEAST and _SOUND.search(head):
+            return [head, rest] if _SOUND.search(rest) else [sentence]
     return [sentence]
 
 
@@ -109,4 +120,4 @@ def _cut(sentence: str, start: int, limit: int) -> int:
 
 
 def _joins_previous(character: str) -> bool:
-    return unicodedata.category(character) in ("Mn", "Mc", "Me") or character in "\u200D\uFE0E\uFE0F"
+    return unicodedata.category(character) in ("Mn", "Mc", "Me") or character in "\u200d\ufe0e\ufe0f"
