@@ -7,9 +7,34 @@ gives exactly the samples that the whole would. How many are enough is read from
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from edge_tts.models.onnx_graph import Graph, GraphError, Node
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Where a graph comes apart into encoder and decoder."""
+
+    latent: str
+    """The tensor between them, [1, channels, n_frames]."""
+
+    margin: int
+    """Frames of context that make a part of the decoder's output exact, on each side."""
+
+    samples_per_frame: int
+
+
+def find_cut(graph: Graph, output: str, allowed: Collection[str]) -> Cut:
+    """The cut before the decoder, which may take the graph inputs *allowed* besides. Raises GraphError."""
+    latent = decoder_input(graph)
+    found = reach(graph, latent, output)
+    _, names = graph.ancestors([output], [latent])
+    others = names & set(graph.inputs) - set(graph.initializers) - set(allowed)
+    if others:
+        raise GraphError(f"its decoder takes {', '.join(sorted(others))} besides the latent")
+    return Cut(latent, math.ceil(max(found.left, found.right)), found.per_frame)
 
 
 @dataclass(frozen=True)
@@ -83,10 +108,6 @@ def _convolved(graph: Graph, node: Node, source: Reach) -> Reach:
     return Reach(per_input, source.left + (span - pads[0]) / per_input, source.right + pads[0] / per_input)
 
 
-def margin_frames(found: Reach) -> int:
-    return math.ceil(max(found.left, found.right))
-
-
 def decoder_input(graph: Graph) -> str:
     """The latent that HiFi-GAN's first convolution takes: upstream of the first ConvTranspose, through pointwise
     nodes, the Conv that is wider than one value. Raises GraphError."""
@@ -105,9 +126,3 @@ def decoder_input(graph: Graph) -> str:
         elif node.op_type in _POINTWISE:
             pending += node.inputs
     raise GraphError("nothing before its first ConvTranspose is a convolution over frames")
-
-
-def needs(graph: Graph, cut: str, output: str) -> set[str]:
-    """The graph inputs that *output* needs besides *cut*."""
-    _, names = graph.ancestors([output], [cut])
-    return names & set(graph.inputs) - set(graph.initializers) - {cut}

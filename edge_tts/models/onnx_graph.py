@@ -245,8 +245,8 @@ class Graph:
                 pending.extend(producer.needs)
         return [node for node in self.nodes if id(node) in needed], names
 
-    def part(self, outputs: Collection[str], known: Collection[str] = ()) -> bytes:
-        """An ONNX file that computes *outputs* from *known* tensors (float32, new inputs of it) and from whatever
+    def part(self, outputs: Collection[str], known: Collection[str] = ()) -> list[bytes | View]:
+        """An ONNX file, as parts to be written one after another, that computes *outputs* from *known* tensors (float32,
         inputs of this graph they need besides."""
         nodes, names = self.ancestors(outputs, known)
         body: list[bytes | View] = [*self._rest, *(node.raw for node in nodes)]
@@ -255,7 +255,7 @@ class Graph:
         body += [_message(GRAPH_INPUT, _float_value(name)) for name in known]
         body += [self.outputs.get(name) or _message(GRAPH_OUTPUT, _float_value(name)) for name in outputs]
         size = sum(len(each) for each in body)
-        return b"".join([*self._around, _header(MODEL_GRAPH, size), *body])
+        return [*self._around, _header(MODEL_GRAPH, size), *body]
 
 
 def _float_value(name: str) -> bytes:

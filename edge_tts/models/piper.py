@@ -23,7 +23,7 @@ from edge_tts.models.level import LevelKeeper
 from edge_tts.models.onnx_graph import Graph, GraphError, embedding_rows
 from edge_tts.models.pieces import cuts
 from edge_tts.models.piper_config import BOS, EOS, PAD, PiperConfig, parse_config, spec
-from edge_tts.models.session import GraphFile, Session, check_sound, read_graph, session_from
+from edge_tts.models.session import GraphFile, HeldGraph, Session, check_sound, hold, read_graph
 from edge_tts.speech import Audio, Explanation, Sentence
 
 log = logging.getLogger(__name__)
@@ -45,13 +45,7 @@ class Halves:
 
     encoder: Session
     decoder: Session | None
-    latent: str
-    """Name of the tensor between them."""
-
-    margin: int
-    """Frames of context the decoder needs on each side."""
-
-    samples_per_frame: int
+    cut: hifigan.Cut
 
 
 class Piper:
@@ -65,7 +59,7 @@ class Piper:
         self._config = config
         self._halves = halves
         self._languages = {tag.split("-")[0].lower() for tag in voice.languages}
-        self.sample_rate = spec.sample_rate
+        self.sample_rate = voice.sample_rate
 
     def synthesize(self, sentence: Sentence) -> Iterator[Audio]:
         symbols, _ = self._symbols(sentence)
@@ -83,21 +77,21 @@ class Piper:
         """The sound of phoneme *ids*, in pieces."""
         with self._tools.timer.stage("encoder"):
             latent = self._encode(ids, speed, speaker)
-        decoder, per_frame = self._halves.decoder, self._halves.samples_per_frame
+        decoder, cut = self._halves.decoder, self._halves.cut
         if decoder is None:
             keeper = LevelKeeper(self._voice.gain_db, self.sample_rate, latent.size)
             yield self._audio(latent, keeper)
             return
         n_frames = latent.shape[-1]
-        keeper = LevelKeeper(self._voice.gain_db, self.sample_rate, n_frames * per_frame)
+        keeper = LevelKeeper(self._voice.gain_db, self.sample_rate, n_frames * cut.samples_per_frame)
         sizes = PIECE_FRAMES if self._tools.stream else PIECE_FRAMES[-1:]
         for start, end in cuts(n_frames, sizes, SHORTEST_PIECE):
-            low, high = max(start - self._halves.margin, 0), min(end + self._halves.margin, n_frames)
+            low, high = max(start - cut.margin, 0), min(end + cut.margin, n_frames)
             with self._tools.timer.stage("decoder"):
                 part = np.ascontiguousarray(latent[..., low:high])
-                outputs = decoder.run({self._halves.latent: part, **self._speaker_input(decoder, speaker)})
-                samples = outputs["output"].ravel()[(start - low) * per_frame : (end - low) * per_frame]
-                piece = self._audio(samples, keeper)
+                outputs = decoder.run({cut.latent: part, **self._speaker_input(decoder, speaker)})
+                samples = outputs["output"].ravel()[(start - low) * cut.samples_per_frame :]
+                piece = self._audio(samples[: (end - start) * cut.samples_per_frame], keeper)
             yield piece
 
     def _encode(self, ids: Sequence[int], speed: float, speaker: int) -> NDArray[np.float32]:
@@ -119,7 +113,7 @@ class Piper:
             )
             inputs["scales"][2] = 0
             outputs = encoder.run(inputs)
-        return outputs[self._halves.latent].astype(np.float32, copy=False)
+        return outputs[self._halves.cut.latent].astype(np.float32, copy=False)
 
     def _speaker_input(self, session: Session, speaker: int) -> dict[str, NDArray[Any]]:
         """`sid`, for a graph that takes it: a single-speaker graph fails if it is given one."""
@@ -191,7 +185,7 @@ def load(voice: VoiceSpec, tools: ModelTools) -> Piper:
     """Needs the file model, and its configuration as spec.settings. Raises VoiceLoadError."""
     path = voice.files["model"]
     config = parse_config(voice.settings, voice.files.get("config", path))
-    halves = _open(read_graph(path, voice.sha256.get(path.name)), config, tools.threads)
+    halves = _open(path, voice.sha256.get(path.name), config, tools.threads)
     model = Piper(voice, tools, config, halves)
     highest = max(number for ids in config.ids.values() for number in ids)
     try:
@@ -204,32 +198,26 @@ def load(voice: VoiceSpec, tools: ModelTools) -> Piper:
     return model
 
 
-def _open(file: GraphFile, config: PiperConfig, threads: int) -> Halves:
-    """The sessions of *file*, whose bytes are let go of as soon as each half has its own."""
+def _open(path: Path, sha256: str | None, config: PiperConfig, threads: int) -> Halves:
+    """The sessions of the graph in *path*. Its bytes are let go of before onnxruntime takes its own."""
+    encoder, decoder, cut = _split(read_graph(path, sha256), config)
+    return Halves(encoder.open(threads), decoder.open(threads) if decoder else None, cut)
+
+
+def _split(file: GraphFile, config: PiperConfig) -> tuple[HeldGraph, HeldGraph | None, hifigan.Cut]:
+    """Encoder and decoder, or the whole graph and None where it cannot be cut."""
     try:
         graph = Graph(file.content)
     except GraphError as error:
         raise VoiceLoadError(file.path, f"is damaged or no ONNX file: {error}") from error
     _check(file.path, graph, config)
     try:
-        latent = hifigan.decoder_input(graph)
-        found = hifigan.reach(graph, latent, "output")
-        encoder, decoder = graph.part([latent]), graph.part(["output"], [latent])
-        needed = set(hifigan.needs(graph, latent, "output"))
-        if needed & INPUTS:
-            raise GraphError(f"its decoder takes {', '.join(sorted(needed & INPUTS))} besides the latent")
+        cut = hifigan.find_cut(graph, "output", allowed={"sid"})
     except GraphError as error:
         log.warning("%s cannot be streamed inside a sentence: %s", file.path.name, error)
-        whole = session_from(file.path, file.content, file.sha256, threads)
-        return Halves(whole, None, "output", 0, 0)
-    del graph
-    return Halves(
-        encoder=session_from(file.path, encoder, file.sha256, threads),
-        decoder=session_from(file.path, decoder, file.sha256, threads),
-        latent=latent,
-        margin=hifigan.margin_frames(found),
-        samples_per_frame=found.per_frame,
-    )
+        return hold(file), None, hifigan.Cut("output", 0, 1)
+    encoder = HeldGraph(file.path, file.sha256, graph.part([cut.latent]))
+    return encoder, HeldGraph(file.path, file.sha256, graph.part(["output"], [cut.latent])), cut
 
 
 def _check(path: Path, graph: Graph, config: PiperConfig) -> None:
