@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import re
 
-from num2words import num2words
-
 from edge_tts.text import english_words as tables
-from edge_tts.text.rules import ACRONYMS, SPELLED, Words, alternatives, is_followed_by
+from edge_tts.text.rules import ACRONYMS, SPELLED, Words, alternatives, in_words, is_followed_by
 
 NUMBER = r"(?:\d{1,3}(?:,\d{3}){1,5}(?!,?\d)|\d{1,15}(?!\d))(?:\.\d{1,15})?"
 START = r"(?<![\w.,:])(?<![^\W\d_][-–])"
@@ -19,16 +17,16 @@ AFTER_UNIT = r"(?![\w²³°%]|-\w)"
 
 def cardinal(value: int) -> str:
     # num2words writes commas where nobody pauses: "one thousand, two hundred".
-    return str(num2words(value, lang="en")).replace(",", "")
+    return in_words(value, "en").replace(",", "")
 
 
 def ordinal(value: int) -> str:
-    return str(num2words(value, lang="en", to="ordinal")).replace(",", "")
+    return in_words(value, "en", "ordinal").replace(",", "")
 
 
 def year(value: int) -> str:
     if 1100 <= value < 2000 or 2010 <= value < 2100:
-        return str(num2words(value, lang="en", to="year")).replace("oh-", "oh ")
+        return in_words(value, "en", "year").replace("oh-", "oh ")
     return cardinal(value)
 
 

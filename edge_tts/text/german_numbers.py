@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import re
 
-from num2words import num2words
-
 from edge_tts.text import german_words as tables
-from edge_tts.text.rules import ACRONYMS, SPELLED, Words, alternatives, is_followed_by
+from edge_tts.text.rules import ACRONYMS, SPELLED, Words, alternatives, in_words, is_followed_by
 
 NUMBER = (
     r"(?:\d{1,3}(?:\.\d{3}){1,5}(?!\.?\d)(?:,\d{1,15})?"
@@ -22,14 +20,17 @@ SENTENCE_START = re.compile(rf"""["“')\]]?(?:\Z|\n|\s+["„]?{alternatives(tab
 
 
 def cardinal(value: int) -> str:
-    # espeak-ng loses the stress of "zweitausendsechsundzwanzig" written as one word.
-    return re.sub(r"(hundert|tausend)(?=\w)(?!tausend|st)", r"\1 ", str(num2words(value, lang="de")))
+    return _in_parts(in_words(value, "de"))
 
 
 def ordinal(value: int, ending: str = "") -> str:
     """ "dritte" plus *ending*: "n", "r", "s"."""
-    spoken = str(num2words(value, lang="de", to="ordinal"))
-    return re.sub(r"(hundert|tausend)(?=\w)(?!tausend|st)", r"\1 ", spoken) + ending
+    return _in_parts(in_words(value, "de", "ordinal")) + ending
+
+
+def _in_parts(spoken: str) -> str:
+    # espeak-ng loses the stress of "zweitausendsechsundzwanzig" written as one word.
+    return re.sub(r"(hundert|tausend)(?=\w)(?!tausend|st)", r"\1 ", spoken)
 
 
 def year(value: int) -> str:
