@@ -9,9 +9,9 @@ import asyncio
 import hmac
 import ipaddress
 import json
+import re
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from urllib.parse import urlsplit
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
@@ -29,6 +29,8 @@ REFUSAL_LINGER_S = 1.0
 
 OPEN_PATHS = {"/healthz", "/readyz"}
 """Need no token: what watches the box has none."""
+
+_HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[\w.-]+)(:\d+)?", re.ASCII)
 
 
 def read_token(config: HttpConfig) -> str | None:
@@ -66,7 +68,8 @@ def access_guard(config: HttpConfig, token: str | None) -> Middleware:
 
 def _check_host(request: web.Request, hosts: set[str]) -> None:
     """DNS rebinding: a page may make its own name point to this box, but cannot change the name it calls."""
-    name = urlsplit(f"//{request.headers.get('Host', '')}").hostname or ""
+    match = _HOST.fullmatch(request.headers.get("Host", ""))
+    name = match["name"].lower().strip("[]") if match else ""
     if name.rstrip(".") in hosts or _is_address(name):
         return
     raise HttpError(
@@ -88,7 +91,7 @@ def _check_origin(request: web.Request, allowed: tuple[str, ...]) -> None:
     origin = request.headers.get("Origin")
     if origin is None or _is_configured(origin, allowed):
         return
-    if urlsplit(origin).netloc.lower() != request.headers.get("Host", "").lower():
+    if origin.partition("://")[2].lower() != request.headers.get("Host", "").lower():
         raise HttpError(
             HTTPStatus.FORBIDDEN,
             "origin_not_allowed",

@@ -21,7 +21,7 @@ from edge_tts.doors.base import (
     which_job,
 )
 from edge_tts.doors.fields import number, volume_percent
-from edge_tts.errors import BodyTooLargeError, InvalidFieldError, RequestError, SpeechError
+from edge_tts.errors import BodyTooLargeError, InvalidFieldError, RequestError, SpeechError, UnknownJobError
 from edge_tts.service import Receipt, Service, Update
 from edge_tts.speech import JobEvent
 from edge_tts.state import DeviceState
@@ -181,7 +181,11 @@ class Topics:
             return
 
         async def reply() -> None:
-            outcome = await self._service.outcome(receipt.job)
+            try:
+                outcome = await self._service.outcome(receipt.job)
+            except UnknownJobError as error:  # a duplicate, and the first one is long forgotten
+                self._refuse(arrival, error)
+                return
             self._reply(arrival, json.dumps(outcome.to_json() | {"duplicate": receipt.is_duplicate}))
 
         task = asyncio.create_task(reply())
