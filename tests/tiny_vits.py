@@ -79,14 +79,8 @@ class _Builder:
         pad = dilation * (kernel - 1) // 2
         weight = self.random_weight(n_out, n_in // groups, kernel, fan_in=n_in // groups * kernel)
         bias = self.random_weight(n_out, fan_in=100)
-        shape = {
-            "kernel_shape": [kernel],
-            "dilations": [dilation],
-            "pads": [pad, pad],
-            "strides": [1],
-            "group": groups,
-        }
-        return self.op("Conv", x, weight, bias, **shape)
+        shape: dict[str, Any] = {"kernel_shape": [kernel], "dilations": [dilation], "pads": [pad, pad]}
+        return self.op("Conv", x, weight, bias, strides=[1], group=groups, **shape)
 
     def norm(self, x: str, channels: int) -> str:
         """Over the channels of [1, channels, time]."""

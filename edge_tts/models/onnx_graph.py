@@ -7,6 +7,7 @@ copied once, into the half that needs them.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -19,15 +20,10 @@ GRAPH_REPLACED = frozenset({GRAPH_NODE, GRAPH_INITIALIZER, GRAPH_INPUT, GRAPH_OU
 """13 and 14 are value_info and quantization_annotation: notes about tensors that a half may not have."""
 
 NODE_INPUT, NODE_OUTPUT, NODE_OP_TYPE, NODE_ATTRIBUTE = 1, 2, 4, 5
-ATTRIBUTE_NAME, ATTRIBUTE_INT, ATTRIBUTE_STRING, ATTRIBUTE_GRAPH, ATTRIBUTE_INTS, ATTRIBUTE_GRAPHS = (
-    1,
-    3,
-    4,
-    6,
-    8,
-    11,
-)
-TENSOR_DIMS, TENSOR_NAME = 1, 8
+ATTRIBUTE_NAME, ATTRIBUTE_INT, ATTRIBUTE_STRING, ATTRIBUTE_TENSOR = 1, 3, 4, 5
+ATTRIBUTE_GRAPH, ATTRIBUTE_INTS, ATTRIBUTE_GRAPHS = 6, 8, 11
+TENSOR_DIMS, TENSOR_TYPE, TENSOR_INT64S, TENSOR_NAME, TENSOR_RAW = 1, 2, 7, 8, 9
+TYPE_INT64 = 7
 VALUE_NAME = 1
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 
@@ -192,7 +188,21 @@ def _named(message: View, number: int) -> str:
 @dataclass(frozen=True)
 class Initializer:
     dims: tuple[int, ...]
+    content: View
     raw: View
+
+
+def _int64s(tensor: View) -> list[int]:
+    """The values of a small int64 tensor; [] if it is of another type."""
+    parts = {field.number: field for field in fields(tensor) if field.number != TENSOR_DIMS}
+    if TENSOR_TYPE not in parts or parts[TENSOR_TYPE].value != TYPE_INT64:
+        return []
+    if TENSOR_RAW in parts:
+        raw = _view(parts[TENSOR_RAW])
+        return [number for (number,) in struct.iter_unpack("<q", raw)]
+    # Negative numbers are varints of 64 bits.
+    numbers = (n for field in fields(tensor) if field.number == TENSOR_INT64S for n in _numbers(field))
+    return [number - (1 << 64) if number >> 63 else number for number in numbers]
 
 
 class Graph:
@@ -223,7 +233,7 @@ class Graph:
         elif field.number == GRAPH_INITIALIZER:
             tensor = _view(field)
             dims = (n for part in fields(tensor) if part.number == TENSOR_DIMS for n in _numbers(part))
-            self.initializers[_named(tensor, TENSOR_NAME)] = Initializer(tuple(dims), field.raw)
+            self.initializers[_named(tensor, TENSOR_NAME)] = Initializer(tuple(dims), tensor, field.raw)
         elif field.number == GRAPH_INPUT:
             self.inputs[_named(_view(field), VALUE_NAME)] = field.raw
         elif field.number == GRAPH_OUTPUT:
@@ -245,9 +255,20 @@ class Graph:
                 pending.extend(producer.needs)
         return [node for node in self.nodes if id(node) in needed], names
 
+    def integers(self, name: str) -> list[int]:
+        """The values of a constant int64 tensor; [] if *name* is none."""
+        if name in self.initializers:
+            return _int64s(self.initializers[name].content)
+        node = self.producers.get(name)
+        content = node.attributes.get("value") if node and node.op_type == "Constant" else None
+        tensors = (
+            [] if content is None else [_view(f) for f in fields(content) if f.number == ATTRIBUTE_TENSOR]
+        )
+        return _int64s(tensors[0]) if tensors else []
+
     def part(self, outputs: Collection[str], known: Collection[str] = ()) -> list[bytes | View]:
-        """An ONNX file, as parts to be written one after another, that computes *outputs* from *known* tensors (float32,
-        inputs of this graph they need besides."""
+        """An ONNX file that computes *outputs* from *known* tensors (float32, new inputs of it) and from whatever
+        inputs of this graph they need besides; as parts to be written one after another."""
         nodes, names = self.ancestors(outputs, known)
         body: list[bytes | View] = [*self._rest, *(node.raw for node in nodes)]
         body += [each.raw for name, each in self.initializers.items() if name in names and name not in known]

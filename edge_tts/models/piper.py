@@ -17,13 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_tts.errors import SynthesisError, UnknownSpeakerError, UnsupportedPronunciationError, VoiceLoadError
-from edge_tts.models import hifigan, ipa
+from edge_tts.models import ipa, vits_cut
 from edge_tts.models.base import ModelTools, VoiceSpec
 from edge_tts.models.level import LevelKeeper
 from edge_tts.models.onnx_graph import Graph, GraphError, embedding_rows
 from edge_tts.models.pieces import cuts
 from edge_tts.models.piper_config import BOS, EOS, PAD, PiperConfig, parse_config, spec
 from edge_tts.models.session import GraphFile, HeldGraph, Session, check_sound, hold, read_graph
+from edge_tts.models.vits_cut import Cut
 from edge_tts.speech import Audio, Explanation, Sentence
 
 log = logging.getLogger(__name__)
@@ -40,12 +41,31 @@ INPUTS = frozenset({"input", "input_lengths", "scales"})
 
 
 @dataclass(frozen=True)
-class Halves:
-    """The graph: cut in two, or (decoder None) whole."""
+class Stage:
+    """A part of the graph that is computed piece by piece."""
+
+    session: Session
+    cut: Cut
+
+    def compute(self, tensors: Mapping[str, NDArray[Any]], start: int, end: int) -> NDArray[Any]:
+        """The output for frames *start* to *end* of *tensors*, which hold the inputs over all frames, and `sid`."""
+        n_frames = tensors[self.cut.inputs[0]].shape[-1]
+        low, high = max(start - self.cut.margin, 0), min(end + self.cut.margin, n_frames)
+        inputs = {name: tensors[name] for name in self.session.inputs}
+        for name in self.cut.inputs:
+            if tensors[name].shape[-1] == n_frames:
+                inputs[name] = np.ascontiguousarray(tensors[name][..., low:high])
+        output = self.session.run(inputs)[self.cut.output]
+        per_frame = self.cut.per_frame
+        return output[..., (start - low) * per_frame : (end - low) * per_frame]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The graph: what needs the whole sentence, then flow and decoder; without stages it is whole."""
 
     encoder: Session
-    decoder: Session | None
-    cut: hifigan.Cut
+    stages: tuple[Stage, ...]
 
 
 class Piper:
@@ -53,11 +73,12 @@ class Piper:
 
     controls = frozenset({"speed"})
 
-    def __init__(self, voice: VoiceSpec, tools: ModelTools, config: PiperConfig, halves: Halves) -> None:
+    def __init__(self, voice: VoiceSpec, tools: ModelTools, config: PiperConfig, parts: Parts) -> None:
         self._voice = voice
         self._tools = tools
         self._config = config
-        self._halves = halves
+        self._parts = parts
+        self._sizes = PIECE_FRAMES if tools.stream else PIECE_FRAMES[-1:]
         self._languages = {tag.split("-")[0].lower() for tag in voice.languages}
         self.sample_rate = voice.sample_rate
 
@@ -76,35 +97,41 @@ class Piper:
     def speak(self, ids: Sequence[int], speed: float, speaker: int) -> Iterator[Audio]:
         """The sound of phoneme *ids*, in pieces."""
         with self._tools.timer.stage("encoder"):
-            latent = self._encode(ids, speed, speaker)
-        decoder, cut = self._halves.decoder, self._halves.cut
-        if decoder is None:
-            keeper = LevelKeeper(self._voice.gain_db, self.sample_rate, latent.size)
-            yield self._audio(latent, keeper)
+            tensors = self._encode(ids, speed, speaker)
+        if not self._parts.stages:
+            samples = tensors["output"].ravel()
+            yield self._audio(samples, LevelKeeper(self._voice.gain_db, self.sample_rate, samples.size))
             return
-        n_frames = latent.shape[-1]
-        keeper = LevelKeeper(self._voice.gain_db, self.sample_rate, n_frames * cut.samples_per_frame)
-        sizes = PIECE_FRAMES if self._tools.stream else PIECE_FRAMES[-1:]
-        for start, end in cuts(n_frames, sizes, SHORTEST_PIECE):
-            low, high = max(start - cut.margin, 0), min(end + cut.margin, n_frames)
+        *flow, decoder = self._parts.stages
+        latent = decoder.cut.inputs[0]
+        n_frames = tensors[self._parts.stages[0].cut.inputs[0]].shape[-1]
+        keeper = LevelKeeper(self._voice.gain_db, self.sample_rate, n_frames * decoder.cut.per_frame)
+        n_flowed = 0
+        for start, end in cuts(n_frames, self._sizes, SHORTEST_PIECE):
+            reach = min(end + decoder.cut.margin, n_frames)
             with self._tools.timer.stage("decoder"):
-                part = np.ascontiguousarray(latent[..., low:high])
-                outputs = decoder.run({cut.latent: part, **self._speaker_input(decoder, speaker)})
-                samples = outputs["output"].ravel()[(start - low) * cut.samples_per_frame :]
-                piece = self._audio(samples[: (end - start) * cut.samples_per_frame], keeper)
+                for stage in flow:
+                    made = stage.compute(tensors, n_flowed, reach)
+                    if latent not in tensors:
+                        tensors[latent] = np.empty((*made.shape[:-1], n_frames), np.float32)
+                    tensors[latent][..., n_flowed:reach] = made
+                    n_flowed = reach
+                piece = self._audio(decoder.compute(tensors, start, end).ravel(), keeper)
             yield piece
 
-    def _encode(self, ids: Sequence[int], speed: float, speaker: int) -> NDArray[np.float32]:
-        """The latent [1, channels, n_frames], or the samples if the graph is whole."""
-        encoder, config = self._halves.encoder, self._config
+    def _encode(self, ids: Sequence[int], speed: float, speaker: int) -> dict[str, NDArray[Any]]:
+        """What the stages take, by name; or the output if the graph is whole."""
+        config = self._config
         inputs: dict[str, NDArray[Any]] = {
             "input": np.array([ids], np.int64),
             "input_lengths": np.array([len(ids)], np.int64),
             "scales": np.array([config.noise_scale, config.length_scale / speed, config.noise_w], np.float32),
+            "sid": np.array([speaker], np.int64),
         }
-        inputs |= self._speaker_input(encoder, speaker)
+        # A single-speaker graph fails if it is given a speaker.
+        inputs = {name: inputs[name] for name in self._parts.encoder.inputs}
         try:
-            outputs = encoder.run(inputs)
+            outputs = self._parts.encoder.run(inputs)
         except SynthesisError as error:
             # A draw of the stochastic durations can fall just outside the bins of their splines: GatherElements then
             # fails on an index out of range. Without that noise the durations are the likeliest ones.
@@ -112,12 +139,8 @@ class Piper:
                 "voice=%s failed once, trying again without duration noise: %s", self._voice.name, error
             )
             inputs["scales"][2] = 0
-            outputs = encoder.run(inputs)
-        return outputs[self._halves.cut.latent].astype(np.float32, copy=False)
-
-    def _speaker_input(self, session: Session, speaker: int) -> dict[str, NDArray[Any]]:
-        """`sid`, for a graph that takes it: a single-speaker graph fails if it is given one."""
-        return {"sid": np.array([speaker], np.int64)} if "sid" in session.inputs else {}
+            outputs = self._parts.encoder.run(inputs)
+        return outputs | {"sid": np.array([speaker], np.int64)}
 
     def _audio(self, samples: NDArray[np.float32], keeper: LevelKeeper) -> Audio:
         check_sound(samples, self.sample_rate, "the voice")
@@ -185,8 +208,8 @@ def load(voice: VoiceSpec, tools: ModelTools) -> Piper:
     """Needs the file model, and its configuration as spec.settings. Raises VoiceLoadError."""
     path = voice.files["model"]
     config = parse_config(voice.settings, voice.files.get("config", path))
-    halves = _open(path, voice.sha256.get(path.name), config, tools.threads)
-    model = Piper(voice, tools, config, halves)
+    parts = _open(path, voice.sha256.get(path.name), config, tools.threads)
+    model = Piper(voice, tools, config, parts)
     highest = max(number for ids in config.ids.values() for number in ids)
     try:
         for _ in model.speak(
@@ -198,26 +221,34 @@ def load(voice: VoiceSpec, tools: ModelTools) -> Piper:
     return model
 
 
-def _open(path: Path, sha256: str | None, config: PiperConfig, threads: int) -> Halves:
+def _open(path: Path, sha256: str | None, config: PiperConfig, threads: int) -> Parts:
     """The sessions of the graph in *path*. Its bytes are let go of before onnxruntime takes its own."""
-    encoder, decoder, cut = _split(read_graph(path, sha256), config)
-    return Halves(encoder.open(threads), decoder.open(threads) if decoder else None, cut)
+    encoder, stages = _split(read_graph(path, sha256), config)
+    session = encoder.open(threads)
+    return Parts(session, tuple(Stage(held.open(threads), cut) for held, cut in stages))
 
 
-def _split(file: GraphFile, config: PiperConfig) -> tuple[HeldGraph, HeldGraph | None, hifigan.Cut]:
-    """Encoder and decoder, or the whole graph and None where it cannot be cut."""
+def _split(file: GraphFile, config: PiperConfig) -> tuple[HeldGraph, list[tuple[HeldGraph, Cut]]]:
+    """What needs the whole sentence, and the stages after it: flow and decoder, the decoder alone where the flow cannot
+    be cut off, or none."""
     try:
         graph = Graph(file.content)
     except GraphError as error:
         raise VoiceLoadError(file.path, f"is damaged or no ONNX file: {error}") from error
     _check(file.path, graph, config)
+    cuts: list[Cut] = []
     try:
-        cut = hifigan.find_cut(graph, "output", allowed={"sid"})
+        cuts.insert(0, vits_cut.decoder_cut(graph, "output", "sid"))
+        cuts.insert(0, vits_cut.flow_cut(graph, cuts[0].inputs[0], "sid"))
     except GraphError as error:
-        log.warning("%s cannot be streamed inside a sentence: %s", file.path.name, error)
-        return hold(file), None, hifigan.Cut("output", 0, 1)
-    encoder = HeldGraph(file.path, file.sha256, graph.part([cut.latent]))
-    return encoder, HeldGraph(file.path, file.sha256, graph.part(["output"], [cut.latent])), cut
+        log.warning("%s streams with more delay than others: %s", file.path.name, error)
+    if not cuts:
+        return hold(file), []
+
+    def part(outputs: Sequence[str], known: Sequence[str]) -> HeldGraph:
+        return HeldGraph(file.path, file.sha256, graph.part(outputs, known))
+
+    return part(cuts[0].inputs, ()), [(part([cut.output], cut.inputs), cut) for cut in cuts]
 
 
 def _check(path: Path, graph: Graph, config: PiperConfig) -> None:
