@@ -31,8 +31,9 @@ log = logging.getLogger(__name__)
 
 __all__ = ["Piper", "load", "spec"]
 
-PIECE_FRAMES = (8, 16, 32, 64, 160)
-"""Sizes of the pieces; the last repeats. Memory is that of the largest piece, however long the sentence."""
+PIECE_FRAMES = (8, 16, 32, 64)
+"""Sizes of the pieces; the last repeats. Memory is that of the largest piece, however long the sentence; with 160
+frames it is 45 MB more and no faster."""
 
 SHORTEST_PIECE = 8
 """Frames; less left over than this joins the piece before."""

@@ -74,16 +74,21 @@ def _cut(graph: Graph, start: str, output: str, speaker: str) -> Cut:
 def _sides(graph: Graph, start: str, output: str, found: Collection[str], speaker: str) -> list[str]:
     """Other tensors of the sentence (its mask) that the nodes between *start* and *output* take."""
     sides: dict[str, None] = {}
-    given = set(graph.inputs) - set(graph.initializers) - {speaker}
+    of_sentence = _of_sentence(graph, set(graph.inputs) - set(graph.initializers) - {speaker})
     nodes, _ = graph.ancestors([output], [start])
     for node in nodes:
-        if not any(name in found for name in node.outputs):
-            continue
-        for name in node.needs - set(found):
-            made_by, names = graph.ancestors([name], ())
-            if names & given or any(each.op_type.startswith("Random") for each in made_by):
-                sides[name] = None
+        if any(name in found for name in node.outputs):
+            sides |= dict.fromkeys(name for name in node.inputs if name in of_sentence and name not in found)
     return list(sides)
+
+
+def _of_sentence(graph: Graph, given: set[str]) -> set[str]:
+    """Every tensor that follows from the inputs *given* or from chance."""
+    names = set(given)
+    for node in graph.nodes:
+        if node.op_type.startswith("Random") or not names.isdisjoint(node.needs):
+            names.update(node.outputs)
+    return names
 
 
 def _decoder_input(graph: Graph) -> str:
