@@ -88,7 +88,7 @@ class Frontend:
             return self._paragraph_pause_s
         if _SENTENCE_END.search(piece):
             return self._sentence_pause_s
-        return self._sentence_pause_s * CLAUSE_PAUSE_FACTOR if _CLAUSE_END.search(piece) else 0.0
+        return round(self._sentence_pause_s * CLAUSE_PAUSE_FACTOR, 3) if _CLAUSE_END.search(piece) else 0.0
 
     def _pause_after(self, unit: _Unit, natural_s: float) -> float:
         if unit.pause_s is not None:

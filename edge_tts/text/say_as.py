@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from edge_tts.text import english_numbers, german_numbers
+
+_NUMBERS = {"en": english_numbers, "de": german_numbers}
 _DIGITS = re.compile(r"\d+")
 
 
@@ -43,9 +46,7 @@ def _cardinal(text: str, form: str, language: str) -> str:
         return text
     if language == "zh":
         return match[1] + match[2]
-    from num2words import num2words
-
-    return str(num2words(int(match[1] + match[2]), lang=language if language in ("en", "de") else "en"))
+    return _NUMBERS.get(language, english_numbers).cardinal(int(match[1] + match[2]))
 
 
 def _ordinal(text: str, form: str, language: str) -> str:
@@ -54,9 +55,7 @@ def _ordinal(text: str, form: str, language: str) -> str:
         return text
     if language == "zh":
         return f"第{int(match[1])}"
-    from num2words import num2words
-
-    return str(num2words(int(match[1]), lang=language if language in ("en", "de") else "en", to="ordinal"))
+    return _NUMBERS.get(language, english_numbers).ordinal(int(match[1]))
 
 
 def _date(text: str, form: str, language: str) -> str:

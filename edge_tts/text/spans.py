@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from edge_tts.speech import Segment, Span
+from edge_tts.speech import Alphabet, Pronunciation, Segment, Span
 from edge_tts.text.languages import by_script, primary
 from edge_tts.text.normalize import clean, normalize
 
 _MARKS = re.compile(r"[.,;:!?…。，！？；：、]+")
+_LEADING = " \t\n.,;:!?…。，！？；：、"
 # A comma of Chinese after a Latin word ("Wi-Fi，") is read by a language that does not know it.
 _FOREIGN_MARKS = str.maketrans(
     {
@@ -53,12 +54,23 @@ class Speech:
             pronunciation, tag, is_verbatim = key
             together = list(group)
             if pronunciation is not None:
-                found += [_given(segment, self.known(tag, segment)) for segment in together]
+                found += [self.given(segment, pronunciation) for segment in together]
                 continue
             text = "".join(segment.text for segment in together)
             for span in self.spans(text, self.known(tag, together[0]), is_verbatim=is_verbatim):
                 _append(found, span)
         return found
+
+    def given(self, segment: Segment, pronunciation: Pronunciation) -> Part:
+        """Pinyin is Chinese and other symbols are not, whatever the text around, if the voice speaks both."""
+        home = primary(self.known(segment.language, segment))
+        spoken = [primary(tag) for tag in self.available]
+        if pronunciation.alphabet is Alphabet.PINYIN:
+            home = "zh" if "zh" in spoken else home
+        elif home == "zh":
+            home = next((each for each in ("en", *spoken) if each in spoken and each != "zh"), home)
+        # Splitting must not look into "[[ a. b ]]".
+        return Part(Span(segment.text, home, pronunciation), "a" * len(segment.text))
 
     def known(self, tag: str | None, segment: Segment) -> str:
         """The language of markup if the voice speaks it, else the default and a warning."""
@@ -77,11 +89,6 @@ class Speech:
             words = clean(marked) if is_verbatim else normalize(marked, tag)
             if words:
                 yield Span(words, language)
-
-
-def _given(segment: Segment, language: str) -> Part:
-    # Splitting must not look into "[[ a. b ]]".
-    return Part(Span(segment.text, primary(language), segment.pronunciation), "a" * len(segment.text))
 
 
 def _append(parts: list[Part], span: Span) -> None:
@@ -119,14 +126,15 @@ def cut(parts: Sequence[Part], pieces: Sequence[str]) -> Iterator[tuple[Span, ..
 
 
 def _stripped(spans: Sequence[Span]) -> tuple[Span, ...]:
-    """Without white space at the edges: the same sentence is the same to the phrase cache."""
+    """Without white space at the edges: the same sentence is the same to the phrase cache. Nor does one begin with
+    marks: "... Well"."""
     kept = list(spans)
-    while kept and not kept[0].text.strip():
+    while kept and not (first := kept[0].text.lstrip(_LEADING)) and kept[0].pronunciation is None:
         kept.pop(0)
     while kept and not kept[-1].text.strip():
         kept.pop()
     if kept:
-        kept[0] = replace(kept[0], text=kept[0].text.lstrip())
+        kept[0] = replace(kept[0], text=first)
         kept[-1] = replace(kept[-1], text=kept[-1].text.rstrip())
     return tuple(kept)
 

@@ -84,9 +84,7 @@ class _Reader:
     def inside(self, element: Element, context: _Context, depth: int) -> None:
         self.text(element.text, context)
         for child in element:
-            # Comments and processing instructions have a function for a tag.
-            if isinstance(child.tag, str):
-                self.element(child, context, depth + 1)
+            self.element(child, context, depth + 1)
             self.text(child.tail, context)
 
     def changed(self, name: str, attributes: Mapping[str, str], context: _Context) -> _Context:
