@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from edge_tts.text import english_numbers, german_numbers
 
-_NUMBERS = {"en": english_numbers, "de": german_numbers}
+_CARDINALS: dict[str, Callable[[int], str]] = {"en": english_numbers.cardinal, "de": german_numbers.cardinal}
+_ORDINALS: dict[str, Callable[[int], str]] = {"en": english_numbers.ordinal, "de": german_numbers.ordinal}
 _DIGITS = re.compile(r"\d+")
 
 
@@ -46,7 +47,7 @@ def _cardinal(text: str, form: str, language: str) -> str:
         return text
     if language == "zh":
         return match[1] + match[2]
-    return _NUMBERS.get(language, english_numbers).cardinal(int(match[1] + match[2]))
+    return _CARDINALS.get(language, english_numbers.cardinal)(int(match[1] + match[2]))
 
 
 def _ordinal(text: str, form: str, language: str) -> str:
@@ -55,7 +56,7 @@ def _ordinal(text: str, form: str, language: str) -> str:
         return text
     if language == "zh":
         return f"第{int(match[1])}"
-    return _NUMBERS.get(language, english_numbers).ordinal(int(match[1]))
+    return _ORDINALS.get(language, english_numbers.ordinal)(int(match[1]))
 
 
 def _date(text: str, form: str, language: str) -> str:
