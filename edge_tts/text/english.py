@@ -102,6 +102,15 @@ _PER = rf"(?: ?/ ?(?P<per>{UNIT}){AFTER_UNIT})?"
 _AMOUNTS: list[Rule] = [
     rule(r"(?<=[lLh])/100 ?km\b", " per hundred kilometres"),
     rule("[½⅓⅔¼¾⅕⅛⅜⅝]", lambda m: " " + _VULGAR[m[0]]),
+    rule(r"(?<=[€$£\d])/(?=(?:month|week|day|night|hour|minute|year|person|piece)\b)", " per "),
+    rule(r"(?<=\d) / (?=\d)", " divided by "),
+    rule(r"(?<=\d)\^(?=\d)", " to the power of "),
+    rule(rf"{START}(\d)['’](\d{{1,2}})(?:\"|”|''|(?!\w))", r"\1 foot \2"),
+    rule(r"(?<=\s)['’](\d\d)(?![\w'’])", r"\1"),
+    rule(
+        r"\b((?i:code|pin|password|passcode)(?: is|:)? |(?:[Cc]all|[Dd]ial) (?=\d{3}\b))(\d{3,8})(?![\w.,:%]*\w)",
+        lambda m: m[1] + WORDS.digits(m[2]),
+    ),
     rule(r"(?<=\d) - (?=\d{1,15}(?:\.\d{1,9})? =)", " minus "),
     rule(rf"([$€£])({NUMBER}) ?[-–] ?\1?(?=\d)", r"\2 to \1"),
     rule(rf"{START}({NUMBER}(?:[°%]C?)?) ?(?:[-–]|\.\.\.?) ?(?=[-−+]?[$€£¥]?\d)(?!\d+-)", r"\1 to "),
@@ -114,9 +123,9 @@ _AMOUNTS: list[Rule] = [
         rf"(?: ?(?P<u>{UNIT}){AFTER_UNIT})?(?!\w)",
         _fraction,
     ),
-    # "4K" is a television; "3-m" and "5-h" are parts of names.
+    # "4K" is a television, "42A" a bus; "3-m" and "5-h" are parts of names.
     rule(
-        rf"{START}(?P<n>{NUMBER})[ -]?(?P<u>{UNIT})(?<!\dK)(?<!\d-[mhsA])(?!\w){_PER}{AFTER_UNIT}",
+        rf"{START}(?P<n>{NUMBER})[ -]?(?P<u>{UNIT})(?<!\d[KAB])(?<!\d-[mhsA])(?!\w){_PER}{AFTER_UNIT}",
         _measure,
     ),
     rule(

@@ -81,6 +81,10 @@ DATES: list[Rule] = [
         lambda m: _numeric_date(m, "d", "m"),
     ),
     rule(
+        r"(?<=\b(?:on|by) )(?P<m>\d\d?)/(?P<d>\d\d?)(?P<y>)(?![\w/]|[.,]\d)",
+        lambda m: _numeric_date(m, "d", "m"),
+    ),
+    rule(
         rf"{START}(?P<d>\d\d?)\.(?P<m>\d\d?)\.(?P<y>\d{{4}})(?![\d.]*\d)",
         lambda m: _numeric_date(m, "d", "m"),
     ),
@@ -112,7 +116,7 @@ TIMES: list[Rule] = [
 
 _YEAR_BEFORE = (
     r"(?:[Ii]n|[Ss]ince|[Uu]ntil|[Bb]y|[Yy]ear|[Ff]rom|[Oo]f|[Ee]arly|[Ll]ate|[Mm]id|[Ss]pring|[Ss]ummer|[Aa]utumn"
-    r"|[Ff]all|[Ww]inter|[Cc]irca|Christmas|Olympics|[Ee]lection|[Bb]orn|©|to|\() ?"
+    r"|[Ff]all|[Ww]inter|[Cc]irca|[Bb]etween|Christmas|Olympics|[Ee]lection|[Bb]orn|©|to|\() ?"
 )
 
 
@@ -125,6 +129,10 @@ def _decade(match: re.Match[str]) -> str:
 
 YEARS: list[Rule] = [
     rule(rf"{START}['’]?((?:1[1-9]|20)?[1-9]0|[12]\d00)['’]?s\b", _decade),
+    rule(
+        r"\b([Bb]etween) (1[1-9]\d\d|20\d\d) and (1[1-9]\d\d|20\d\d)(?![\w,.-]?\d)",
+        lambda m: f"{m[1]} {year(int(m[2]))} and {year(int(m[3]))}",
+    ),
     rule(
         rf"{START}(1[1-9]\d\d|20\d\d) ?[-–] ?(1[1-9]\d\d|20\d\d)(?![\w,.-]?\d)",
         lambda m: f"{year(int(m[1]))} to {year(int(m[2]))}",

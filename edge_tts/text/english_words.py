@@ -22,7 +22,9 @@ UNITS: dict[str, tuple[str, str]] = {
         "km": "kilometre", "m": "metre", "cm": "centimetre", "mm": "millimetre", "µm": "micrometre",
         "nm": "nanometre", "mi": "mile", "yd": "yard", "km²": "square kilometre", "m²": "square metre",
         "cm²": "square centimetre", "mm²": "square millimetre", "km³": "cubic kilometre", "m³": "cubic metre",
-        "cm³": "cubic centimetre", "sqm": "square metre", "ha": "hectare", "l": "litre", "L": "litre",
+        "cm³": "cubic centimetre", "sqm": "square metre", "m2": "square metre", "m3": "cubic metre",
+        "km2": "square kilometre", "cm3": "cubic centimetre",
+        "tbsp": "tablespoon", "tsp": "teaspoon", "ha": "hectare", "l": "litre", "L": "litre",
         "ml": "millilitre", "mL": "millilitre", "cl": "centilitre", "dl": "decilitre", "hl": "hectolitre",
         "gal": "gallon", "kg": "kilogram", "g": "gram", "mg": "milligram", "µg": "microgram", "t": "tonne",
         "lb": "pound", "lbs": "pound", "oz": "ounce", "h": "hour", "hr": "hour", "hrs": "hour", "min": "minute",
@@ -86,7 +88,8 @@ TITLES_WITH_DOT = {
     "Rep": "Representative", "Pres": "President", "Ft": "Fort",
 }  # fmt: skip
 ABBREVIATIONS = {
-    "e.g.": "for example", "i.e.": "that is", "etc.": "et cetera", "vs.": "versus", "approx.": "approximately",
+    "e.g.": "for example", "i.e.": "that is", "etc.": "et cetera", "vs.": "versus", "vs": "versus",
+    "approx.": "approximately",
     "incl.": "including", "excl.": "excluding", "dept.": "department", "Dept.": "Department", "est.": "estimated",
     "max.": "maximum", "min.": "minimum", "avg.": "average", "temp.": "temperature", "Inc.": "Incorporated",
     "Ltd.": "Limited", "Corp.": "Corporation", "Co.": "Company", "Bros.": "Brothers", "Ave.": "Avenue",

@@ -131,6 +131,17 @@ _PER = rf"(?: ?(?:/|pro) ?(?P<per>{UNIT}){AFTER_UNIT})?"
 _AMOUNTS: list[Rule] = [
     rule(r"(?<=[lh])/100 ?km\b", " pro hundert Kilometer"),
     rule("[½⅓⅔¼¾⅕⅛⅜⅝]", lambda m: " " + _VULGAR[m[0]]),
+    rule(rf"(?<=\d),(?:[-–—]|--)(?= ?{_CURRENCY})", ""),
+    rule(r"(?<=\d),(?:[-–—]|--)(?![\w-])", " €"),  # "Das kostet 3,-."
+    rule(r"(?<=[€$£\d])/(?=(?:Monat|Woche|Tag|Nacht|Stunde|Minute|Jahr|Person|Stück)\b)", " pro "),
+    rule(rf"{START}(\d{{1,3}}) ?%(?=ig)", lambda m: f"{cardinal(int(m[1]))}prozent"),
+    rule(rf"{START}(\d{{1,3}})\.(?=,| (?:und|oder|bis) \d{{1,3}}\. )", lambda m: ordinal(int(m[1]))),
+    rule(r"(?<=\d) / (?=\d)", " geteilt durch "),
+    rule(r"(?<=\d)\^(?=\d)", " hoch "),
+    rule(
+        r"\b((?i:code|pin|passwort|kennwort|notruf)(?: ist| lautet|:)? )(\d{3,8})(?![\w.,:%]*\w)",
+        lambda m: m[1] + WORDS.digits(m[2]),
+    ),
     rule(r"(?<=\d) - (?=\d{1,15}(?:,\d{1,9})? =)", " minus "),
     rule(rf"{START}({NUMBER}(?:[°%]C?)?) ?(?:[-–]|\.\.\.?) ?(?=[-−+]?\d)(?!\d+-)", r"\1 bis "),
     rule(r"(?<![\w)\]])[-−–](?=[$€£¥]?\d)", "minus "),
@@ -146,7 +157,7 @@ _AMOUNTS: list[Rule] = [
     ),
     rule(rf"(?<=\d )(Std|Min|Sek)\.(?! ?\Z|\n| {alternatives(tables.SENTENCE_STARTERS)}\b)", r"\1"),
     rule(
-        rf"{START}(?P<n>{NUMBER})[ -]?(?P<u>{UNIT})(?<!\dK)(?<!\d-[mhsA])(?!\w){_PER}{AFTER_UNIT}",
+        rf"{START}(?P<n>{NUMBER})[ -]?(?P<u>{UNIT})(?<!\d[KAB])(?<!\d-[mhsA])(?!\w){_PER}{AFTER_UNIT}",
         _measure,
     ),
     rule(

@@ -56,9 +56,14 @@ def _date(match: re.Match[str]) -> str:
 
 
 def _pair(match: re.Match[str]) -> str:
-    ending = ending_after(match["before"], "r")
-    second = "n" if match["link"] == "bis" else ending
-    return f"{_day(match)} {match['link']} {ordinal(int(match['d2']), second)} "
+    """ "am 3. und 4. Mai", "vom 24.-26.12." """
+    month = int(match["m"] or 1)
+    if not 1 <= month <= 12:
+        return match[0]
+    link = "bis" if match["link"] in "-–" else match["link"]
+    second = "n" if link == "bis" else ending_after(match["before"], "r")
+    spoken = f"{_day(match)} {link} {ordinal(int(match['d2']), second)} "
+    return spoken + tables.MONTHS[month - 1] + full_stop(match) if match["m"] else spoken
 
 
 def _iso_date(match: re.Match[str]) -> str:
@@ -90,7 +95,14 @@ DATES: list[Rule] = [
     ),
     rule(r"(?<=\d)T(?=\d\d:\d\d)", " "),
     rule(rf"{START}(?P<y>\d{{4}})-(?P<m>\d\d)-(?P<d>\d\d)(?![\d-])", _iso_date),
-    rule(rf"{_DAY} ?(?P<link>bis|und|oder|[-–]) ?(?P<d2>\d{{1,2}})\. ?(?={MONTH})", _pair),
+    rule(
+        rf"{_DAY} ?(?P<link>bis|und|oder|[-–]) ?(?P<d2>\d{{1,2}})\. ?(?:(?={MONTH})|(?P<m>\d\d?)\.(?!\d))",
+        _pair,
+    ),
+    rule(
+        rf"\b((?i:am|bis|oder|und|ab|jeden)) ({alternatives(tables.DAYS)})\.(?!(?<=Fr\.) [A-ZÄÖÜ])",
+        lambda m: f"{m[1]} {tables.DAYS[m[2]]}{full_stop(m)}",
+    ),
     rule(rf"{_DAY} ?(?P<m>\d\d?)\.(?: ?(?P<y>\d{{4}}|\d\d)(?![\d.:]*\d))?(?!\d)", _date),
     rule(rf"{_DAY} ?(?={MONTH})", lambda m: f"{_day(m)} "),
     rule(rf"\b({MONTH}),? ([12]\d{{3}})\b", lambda m: f"{m[1]} {year(int(m[2]))}"),
@@ -108,7 +120,7 @@ TIMES: list[Rule] = [
 
 _YEAR_BEFORE = (
     r"(?:[Jj]ahr(?:e|en|es|s)?|[Ss]eit|[Vv]on|[Bb]is|[Aa]nno|Sommer|Winter|Herbst|Frühjahr|Frühling|Ende|Anfang|Mitte"
-    r"|[Aa]b|Baujahr|[Ii]n|©|\() ?"
+    r"|[Aa]b|Baujahr|[Gg]eboren|[Ii]n|©|\() ?"
 )
 YEARS: list[Rule] = [
     rule(rf"{START}(\d{{2,4}})er\b", lambda m: year(int(m[1])) + "er"),

@@ -20,7 +20,9 @@ DAYS = {
 
 MASCULINE = {
     "km": "Kilometer", "m": "Meter", "cm": "Zentimeter", "mm": "Millimeter", "µm": "Mikrometer", "nm": "Nanometer",
-    "km²": "Quadratkilometer", "m²": "Quadratmeter", "qm": "Quadratmeter", "cm²": "Quadratzentimeter",
+    "km²": "Quadratkilometer", "m²": "Quadratmeter", "qm": "Quadratmeter", "m2": "Quadratmeter",
+    "m3": "Kubikmeter", "km2": "Quadratkilometer",
+    "EL": "Esslöffel", "TL": "Teelöffel", "cm²": "Quadratzentimeter",
     "mm²": "Quadratmillimeter", "m³": "Kubikmeter", "cm³": "Kubikzentimeter", "l": "Liter", "L": "Liter",
     "ml": "Milliliter", "cl": "Zentiliter", "dl": "Deziliter", "hl": "Hektoliter", "ha": "Hektar", "Ct": "Cent",
     "ct": "Cent", "lm": "Lumen",
@@ -156,7 +158,7 @@ SYMBOLS = {
 }  # fmt: skip
 
 ACRONYMS = word_set("OK WLAN TÜV DAX ELSTER LASER RADAR AFA BAFÖG")
-SPELLED = word_set("ARD ADAC EDV LKW PKW ICE IC RE EC EG OG UG AFD BASF ETF EKG AOK UKW EKZ EZB PM")
+SPELLED = word_set("ARD ADAC EDV LKW PKW IC RE EC EG OG UG AFD BASF ETF EKG AOK UKW EKZ EZB PM")
 SHORT_WORDS = word_set(
     "AB AM AN AUF AUS BEI BIS DA DAS DEM DEN DER DES DIE DU EIN EIS ER ES FÜR GUT ICH IHR IM IN IST JA "
     "MAL MAN MIT NEIN NEU NIE NUN NUR OB ODER OFT RAD ROT SEI SIE SO TAG TOR TÜR UHR UM UND UNS VOM VON "

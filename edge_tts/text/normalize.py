@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from edge_tts.text import chinese, english, german
 from edge_tts.text.cleaning import clean
+from edge_tts.text.languages import primary
 from edge_tts.text.rules import Rules
 
 __all__ = ["RULES", "clean", "normalize"]
@@ -21,10 +22,9 @@ def normalize(text: str, language: str) -> str:
     A language without rules is only cleaned. An edge that had whitespace keeps one space: the words of two
     stretches of markup must not run together. Text of nothing but emoji becomes "".
     """
-    primary = language.replace("_", "-").partition("-")[0].lower()
     spoken = clean(text)
-    if primary in RULES:
-        spoken = RULES[primary](spoken)
+    if (subtag := primary(language)) in RULES:
+        spoken = RULES[subtag](spoken)
     if not spoken:
         return " " if text.isspace() else ""
     return " " * text[0].isspace() + spoken + " " * text[-1].isspace()

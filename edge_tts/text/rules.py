@@ -114,7 +114,7 @@ ACRONYMS = word_set(
     "REST SOAP AIDS LIDAR BIOS CAD ASCII"
 )
 SPELLED = word_set(
-    "USB MQTT TV LED CPU HDMI OLED NAS IP ID EU UK USA US UN AI IT PC UV AC DC API URL UPS IEEE UEFI ISBN "
+    "USB MQTT TV LED CPU HDMI OLED NAS IP ID EU UK USA UN AI PC UV AC DC API URL UPS IEEE UEFI ISBN "
     "GPIO IDE GPU SSD BBC CNN FBI CIA CEO ISO IOS SUV FAQ DIY EUR UTC UFO OEM AG"
 )
 """Letters in every language here; each adds its own."""
@@ -158,11 +158,13 @@ def addresses(words: Words) -> list[Rule]:
         return f" {words.point} ".join(words.integer(part) for part in match[0].split("."))
 
     def ip_address(match: re.Match[str]) -> str:
-        parts = match[0].split(".")
-        if any(int(part) > 255 for part in parts):
+        host, _, port = match[0].partition(":")
+        if any(int(part) > 255 for part in host.split(".")):
             return match[0]
-        spoken = (words.digits(part) if len(part) == 3 else words.integer(part) for part in parts)
-        return f" {words.signs['.']} ".join(spoken)
+        spoken = (words.digits(part) if len(part) == 3 else words.integer(part) for part in host.split("."))
+        return f" {words.signs['.']} ".join(spoken) + (
+            f" {words.signs[':']} {words.integer(port)}" if port else ""
+        )
 
     return [
         rule(r"\b(?:https?|mqtts?|ftp|file|rtsp|wss?)://[^\s<>\"]++", address, re.I),
@@ -173,7 +175,7 @@ def addresses(words: Words) -> list[Rule]:
             address,
             re.I,
         ),
-        rule(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.]*\d)", ip_address),
+        rule(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?::\d{1,5})?(?![\d.:]*\d)", ip_address),
         rule(r"(?<![\w.])\d{1,6}(?:\.\d{1,6}){2,8}(?![\d.]*\d)", version),
     ]
 
@@ -226,6 +228,9 @@ def identifiers(words: Words) -> list[Rule]:
         # Two letters in front: "iPhone" and "eBay" are read well as they are; "KundInnen" is one word.
         rule(r"(?<=[a-zß-öø-ÿ]{2})(?=[A-ZÀ-ÖØ-Þ](?!nnen\b))", " "),
         rule(r"(?<=[A-ZÀ-ÖØ-Þ]{2})(?=[A-ZÀ-ÖØ-Þ][a-zß-öø-ÿ]{2})", " "),
+        # "DE123456789" is no amount.
+        rule(r"(?<=[^\W\d_])\d{5,}+(?!\w)", lambda match: f" {words.digits(match[0])}"),
+        rule(r"(?<![^\W_])[A-Z](?=\d)|(?<=\d)[A-Z](?![^\W_])", lambda match: words.spell(match[0])),
         rule(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])", " "),
     ]
 
@@ -240,8 +245,8 @@ def capitals(words: Words) -> list[Rule]:
         return " ".join(_loud_word(word, words, is_shouted=is_shouted) for word in run)
 
     return [
-        # Three in a row are shouting: "DO NOT ENTER".
-        rule(r"(?<![\w'])[A-ZÀ-ÖØ-Þ]{2,}+(?: [A-ZÀ-ÖØ-Þ]{1,40}+(?![\w'])){2,}", loud),
+        # A run with one plain word in it is shouting: "IT IS OPEN".
+        rule(r"(?<![\w'])[A-ZÀ-ÖØ-Þ]{2,}+(?: [A-ZÀ-ÖØ-Þ]{1,40}+(?![\w'])){1,}", loud),
         rule(r"(?<![\w'])([A-Z]{2,}+)(?:'?s)?(?![\w'])", lambda match: _plural_letters(match, words)),
         rule(r"(?<![\w'])[A-ZÀ-ÖØ-Þ]{2,}+(?![\w'])", lambda match: _loud_word(match[0], words)),
     ]
@@ -283,6 +288,7 @@ def symbols(words: Words) -> list[Rule]:
         rule(f"[{re.escape(''.join(words.symbols))}]", lambda match: f" {words.symbols[match[0]]} "),
         rule(r"\d++", lambda match: words.integer(match[0]) if match[0].isascii() else match[0]),
         rule(r"[ \t]{2,}", " "),
+        rule(r"(?<=[(\[]) ", ""),
         rule(r" +(?=[,;:!?)\]]|\.(?:\s|$))", ""),
         rule(r",(?=[,.;:!?])", ""),
         rule(r"(?m)^[ ,]+| +$", ""),
