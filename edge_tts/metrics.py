@@ -8,7 +8,7 @@ from __future__ import annotations
 import resource
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -21,12 +21,7 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 
 class StageTimer(Protocol):
     """Times a stage of the pipeline: `with timer.stage("encoder"): …`."""
 
-    def stage(self, name: str) -> _Timing: ...
-
-
-class _Timing(Protocol):
-    def __enter__(self) -> object: ...
-    def __exit__(self, *exc: object) -> object: ...
+    def stage(self, name: str) -> AbstractContextManager[object]: ...
 
 
 class Metrics:
