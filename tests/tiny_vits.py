@@ -41,6 +41,13 @@ class Sizes:
 
 SIZES = {
     "tiny": Sizes(16, 24, 2, 1, 2, 1, 1, 16, (8, 8, 4), (16, 16, 8), (3, 5), ((1, 2), (2, 6)), 8),
+    # Kernels of Piper's medium and high quality, few channels.
+    "medium_kernels": Sizes(
+        16, 24, 2, 1, 4, 4, 1, 16, (8, 8, 4), (16, 16, 8), (3, 5, 7), ((1, 2), (2, 6), (3, 12)), 8
+    ),
+    "high_kernels": Sizes(
+        16, 24, 2, 1, 4, 4, 1, 16, (8, 8, 2, 2), (16, 16, 4, 4), (3, 7, 11), ((1, 1, 3, 1, 5, 1),) * 3, 8
+    ),
     # piper_train's medium quality: resblock 2, everything else as in VITS.
     "medium": Sizes(
         192, 768, 2, 6, 4, 4, 12, 256, (8, 8, 4), (16, 16, 8), (3, 5, 7), ((1, 2), (2, 6), (3, 12)), 512
@@ -48,7 +55,7 @@ SIZES = {
 }
 
 
-class _Builder:
+class GraphBuilder:
     """Nodes and weights under construction; every method returns the name of what it made."""
 
     def __init__(self, seed: int) -> None:
@@ -91,7 +98,7 @@ class _Builder:
         )
 
 
-def _attention(b: _Builder, x: str, s: Sizes) -> str:
+def _attention(b: GraphBuilder, x: str, s: Sizes) -> str:
     shape = b.constant([1, s.n_heads, s.hidden // s.n_heads, -1], np.int64)
     q, k, v = (b.op("Reshape", b.conv(x, s.hidden, s.hidden, 1), shape) for _ in range(3))
     scores = b.op("MatMul", b.op("Transpose", q, perm=[0, 1, 3, 2]), k)
@@ -100,7 +107,7 @@ def _attention(b: _Builder, x: str, s: Sizes) -> str:
     return b.conv(b.op("Reshape", mixed, b.constant([1, s.hidden, -1], np.int64)), s.hidden, s.hidden, 1)
 
 
-def _text_encoder(b: _Builder, s: Sizes, n_symbols: int) -> str:
+def _text_encoder(b: GraphBuilder, s: Sizes, n_symbols: int) -> str:
     x = b.op("Gather", b.random_weight(n_symbols, s.hidden, fan_in=1), "input")
     x = b.op("Transpose", x, perm=[0, 2, 1])
     for _ in range(s.n_layers):
@@ -110,7 +117,7 @@ def _text_encoder(b: _Builder, s: Sizes, n_symbols: int) -> str:
     return x
 
 
-def _durations(b: _Builder, x: str, scales: Sequence[str], s: Sizes, *, fragile: bool) -> str:
+def _durations(b: GraphBuilder, x: str, scales: Sequence[str], s: Sizes, *, fragile: bool) -> str:
     """Whole frames of each id, float [1, 1, n_ids]; random in proportion to noise_w."""
     _, length_scale, noise_w = scales
     for k in range(s.n_duration_layers):
@@ -129,7 +136,7 @@ def _durations(b: _Builder, x: str, scales: Sequence[str], s: Sizes, *, fragile:
     return b.op("Ceil", b.op("Mul", frames, length_scale))
 
 
-def _expand(b: _Builder, frames: str, *tensors: str) -> list[str]:
+def _expand(b: GraphBuilder, frames: str, *tensors: str) -> list[str]:
     """Each [1, channels, n_ids] of *tensors* repeated to [1, channels, n_frames]; and the mask [1, 1, n_frames]."""
     ends = b.op("CumSum", frames, b.constant(2, np.int64))
     total = b.op("Squeeze", b.op("ReduceMax", ends, axes=[1, 2], keepdims=0), b.constant([0], np.int64))
@@ -143,7 +150,7 @@ def _expand(b: _Builder, frames: str, *tensors: str) -> list[str]:
     return [*(b.op("MatMul", tensor, path) for tensor in tensors), mask]
 
 
-def _flow(b: _Builder, z: str, mask: str, speaker: str | None, s: Sizes) -> str:
+def _flow(b: GraphBuilder, z: str, mask: str, speaker: str | None, s: Sizes) -> str:
     half = s.hidden // 2
     backwards = b.constant(list(range(s.hidden))[::-1], np.int64)
     for _ in range(s.n_flows):
@@ -164,9 +171,12 @@ def _flow(b: _Builder, z: str, mask: str, speaker: str | None, s: Sizes) -> str:
     return z
 
 
-def _decoder(b: _Builder, z: str, speaker: str | None, s: Sizes) -> str:
+def _decoder(b: GraphBuilder, z: str, speaker: str | None, s: Sizes, *, opaque: bool) -> str:
     channels = s.decoder_channels
     x = b.conv(z, s.hidden, channels, 7)
+    if opaque:
+        # Every value depends on all before it: no piece can be exact.
+        x = b.op("CumSum", x, b.constant(2, np.int64))
     if speaker:
         x = b.op("Add", x, b.conv(speaker, s.speaker_channels, channels, 1))
     for rate, kernel in zip(s.up_rates, s.up_kernels, strict=True):
@@ -186,7 +196,7 @@ def _decoder(b: _Builder, z: str, speaker: str | None, s: Sizes) -> str:
     return b.op("Tanh", b.op("Mul", b.conv(x, channels, 1, 7), b.constant(0.3)))
 
 
-def _residual(b: _Builder, x: str, channels: int, kernel: int, dilations: Sequence[int]) -> str:
+def _residual(b: GraphBuilder, x: str, channels: int, kernel: int, dilations: Sequence[int]) -> str:
     for dilation in dilations:
         x = b.op(
             "Add", x, b.conv(b.op("LeakyRelu", x, alpha=0.1), channels, channels, kernel, dilation=dilation)
@@ -194,7 +204,7 @@ def _residual(b: _Builder, x: str, channels: int, kernel: int, dilations: Sequen
     return x
 
 
-def _branch(b: _Builder, x: str) -> str:
+def _branch(b: GraphBuilder, x: str) -> str:
     """*x* through an If whose branches capture it and a weight from outside, as exported traces have."""
     condition = b.op("Less", b.constant(0.0), b.constant(1.0))
     one = b.constant(1.0)
@@ -212,11 +222,13 @@ def build_piper(
     *,
     n_speakers: int = 1,
     fragile: bool = False,
+    opaque: bool = False,
     seed: int = 1,
     **changes: Any,
 ) -> None:
-    """Write *path* (x.onnx) and its x.onnx.json; *changes* replace keys of the configuration."""
-    s, b = SIZES[size], _Builder(seed)
+    """Write *path* (x.onnx) and its x.onnx.json. *fragile*: fails with any duration noise. *opaque*: its decoder cannot
+    be cut off. *changes* replace keys of the configuration."""
+    s, b = SIZES[size], GraphBuilder(seed)
     scales = b.ops("Split", "scales", b.constant([1, 1, 1], np.int64), n_outputs=3, axis=0)
     speaker = None
     if n_speakers > 1:
@@ -234,7 +246,7 @@ def build_piper(
     m, logs, mask = _expand(b, frames, m, logs)
     noise = b.op("Mul", b.op("RandomNormalLike", m, seed=5.0), b.op("Exp", b.op("Tanh", logs)))
     z = _flow(b, b.op("Add", m, b.op("Mul", noise, scales[0])), mask, speaker, s)
-    sound = _decoder(b, b.op("Mul", z, mask), speaker, s)
+    sound = _decoder(b, b.op("Mul", z, mask), speaker, s, opaque=opaque)
     b.nodes.append(helper.make_node("Unsqueeze", [sound, b.constant([1], np.int64)], ["output"]))
     inputs = [
         helper.make_tensor_value_info("input", TensorProto.INT64, [1, "phonemes"]),

@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
+from numpy.typing import NDArray
 
 from edge_tts.cache import EmbeddingCache
 from edge_tts.metrics import Metrics
-from edge_tts.models.base import ModelTools, VoiceSpec
+from edge_tts.models import piper
+from edge_tts.models.base import ModelTools, SpeechModel, VoiceSpec
+from edge_tts.speech import Prosody, Sentence, Span
 from edge_tts.text.phonemes import Phonemizer
+from tests.tiny_two_stage import build_two_stage
+from tests.tiny_vits import build_piper
+
+__all__ = [
+    "BUNDLED",
+    "build_piper",
+    "make_tools",
+    "read_spec",
+    "sentence",
+    "sound",
+    "tiny_spec",
+    "tiny_two_stage_spec",
+]
+
+Samples = NDArray[np.float32]
 
 BUNDLED = Path(__file__).parent.parent / "models_onnx" / "kathleen-kerstin-yuetan"
 
@@ -38,5 +58,33 @@ def read_spec(folder: Path, **changes: Any) -> VoiceSpec:
     )
 
 
-def hum_spec(folder: Path) -> VoiceSpec:
-    return VoiceSpec("hum", "hum", folder, {}, 22050, ("en-US",))
+def sentence(
+    text: str, language: str = "en", prosody: Prosody | None = None, speaker: str | None = None
+) -> Sentence:
+    return Sentence((Span(text, language),), language, prosody or Prosody(), speaker=speaker)
+
+
+def sound(model: SpeechModel, said: Sentence) -> Samples:
+    pieces = list(model.synthesize(said))
+    return np.concatenate([np.zeros(0, np.float32), *(piece.samples for piece in pieces)])
+
+
+def tiny_spec(family: str, folder: Path) -> VoiceSpec:
+    """A voice of *family* built in *folder*."""
+    if family == "hum":
+        return VoiceSpec("hum", "hum", folder, {}, 22050, ("en-US",))
+    if family == "piper":
+        build_piper(folder / "tiny.onnx", n_speakers=2)
+        return piper.spec(folder / "tiny.onnx")
+    return tiny_two_stage_spec(folder)
+
+
+def tiny_two_stage_spec(folder: Path) -> VoiceSpec:
+    """The bundled voice's front end over small float32 graphs."""
+    build_two_stage(folder, BUNDLED / "frontend.json", n_tokens=133, n_speakers=3)
+    names = {role: f"{role}.onnx" for role in ("encoder", "decoder", "vocoder")} | {
+        "frontend": "frontend.json"
+    }
+    return replace(
+        read_spec(BUNDLED), folder=folder, files={k: folder / v for k, v in names.items()}, sha256={}
+    )
