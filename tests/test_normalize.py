@@ -61,6 +61,7 @@ def test_an_edge_keeps_one_space_so_that_stretches_of_markup_can_be_joined(
     [
         ("a\u200bb\u00adc\ufeff\x00d", "abcd"),
         ("e\u0301", "é"),
+        ("٣ and ３", "3 and 3"),
         ("a\r\nb\u2028c\td", "a b c d"),
         ("one\n \n\ntwo", "one\n\ntwo"),
         ("👩‍👩‍👧 hi 👍🏽 there 🇩🇪❤️", "hi there"),

@@ -14,6 +14,9 @@ _LINE_ENDS = re.compile(r"\r\n?|[\v\f\x85\u2028\u2029]")
 _INVISIBLE = ("Cc", "Cf", "Cs")
 """Unicode categories that make no sound: control, format (zero-width, bidi, soft hyphen), lone surrogates."""
 
+_FOREIGN_DIGIT = re.compile(r"[^\D0-9]")
+"""٣ and ３ are 3 to every rule that follows."""
+
 _KEYCAP = re.compile(r"([0-9#*])\uFE0F?\u20E3")
 _MAYBE_EMOJI = re.compile(
     r"[‼⁉ℹ↕-↪⌚-⏿Ⓜ▪-◾☀-➿⤴⤵⬅-⭕〰〽\U0001F000-\U0001FAFF][\uFE0E\uFE0F\u200D\U000E0020-\U000E007F"
@@ -51,6 +54,7 @@ def clean(text: str) -> str:
     text = _LINE_ENDS.sub("\n", text).replace("\t", " ")
     text = _without_emoji(text)
     text = "".join(c for c in text if c == "\n" or unicodedata.category(c) not in _INVISIBLE)
+    text = _FOREIGN_DIGIT.sub(lambda match: str(unicodedata.decimal(match[0])), text)
     text = unicodedata.normalize("NFC", text)
     return "\n\n".join(filter(None, map(_paragraph, _blocks(_without_html(text)))))
 

@@ -24,7 +24,7 @@ def normalize(text: str, language: str) -> str:
     """
     spoken = clean(text)
     if (subtag := primary(language)) in RULES:
-        spoken = RULES[subtag](spoken)
+        spoken = RULES[subtag](spoken).strip()
     if not spoken:
         return " " if text.isspace() else ""
     return " " * text[0].isspace() + spoken + " " * text[-1].isspace()

@@ -167,8 +167,8 @@ def addresses(words: Words) -> list[Rule]:
         )
 
     return [
-        rule(r"\b(?:https?|mqtts?|ftp|file|rtsp|wss?)://[^\s<>\"]++", address, re.I),
-        rule(r"\bwww\.[^\s<>\"]++", address, re.I),
+        rule(r"\b(?:https?|mqtts?|ftp|file|rtsp|wss?)://(?=\w)[^\s<>\"]++", address, re.I),
+        rule(r"\bwww\.(?=\w)[^\s<>\"]++", address, re.I),
         rule(r"(?<![\w.+-])[\w.+-]++@(?=\w)[\w-]++(?:\.[\w-]++)+", address),
         rule(
             rf"(?<![\w.-])(?:[a-z0-9-]++\.){{1,8}}(?:{_TOP_LEVEL})(?![\w.-]*\w)(?::\d+)?(?:/[\w./-]*)?",
