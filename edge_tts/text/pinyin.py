@@ -7,8 +7,10 @@ with ü, the final i is `ir` after zh ch sh r and `iz` after z c s, y and w are 
 from __future__ import annotations
 
 import functools
+import gc
+import sys
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 
@@ -168,12 +170,7 @@ def _one_to_ipa(syllable: Syllable) -> str:
 
 
 def _is_said(character: str) -> bool:
-    return character.upper() in _LETTERS or is_hanzi(character)
-
-
-def is_hanzi(character: str) -> bool:
-    """Whether it is a Chinese character with a known reading."""
-    return bool(_dictionary().read(character))
+    return character.upper() in _LETTERS or bool(_dictionary().read(character))
 
 
 def _breaths(text: str) -> Iterator[str]:
@@ -240,36 +237,61 @@ def _in_context(words: Sequence[str], index: int) -> list[str]:
 
 @dataclass(frozen=True)
 class _Dictionary:
-    """Segmentation and readings of words."""
+    """Words, and their readings separated by spaces."""
 
-    cut: Callable[[str], Iterator[str]]
-    read: Callable[[str], list[str]]
-    """One syllable for each character, [] if one of them has no reading."""
+    words: Mapping[str, str]
+    """Of two characters and more."""
+
+    characters: Mapping[str, str]
+    longest: int
+    """Characters of the longest word."""
+
+    def cut(self, text: str) -> Iterator[str]:
+        """The longest known words of *text*, from left to right; the rest as single characters."""
+        start = 0
+        while start < len(text):
+            lengths = range(min(self.longest, len(text) - start), 1, -1)
+            length = next((n for n in lengths if text[start : start + n] in self.words), 1)
+            yield text[start : start + length]
+            start += length
+
+    def read(self, word: str) -> list[str]:
+        """One syllable for each character; [] if it is none with a reading."""
+        return (self.words.get(word) or self.characters.get(word, "")).split()
 
 
 @functools.cache
 def _dictionary() -> _Dictionary:
-    """Loaded at the first Chinese text: it takes 0.2 s and 50 MB."""
-    from pypinyin import Style, lazy_pinyin, load_phrases_dict
-    from pypinyin.seg.mmseg import Seg, p_set
-
-    own = _own_readings()
-    # As phrases, they also take part in the segmentation.
-    load_phrases_dict({word: [[each] for each in reading] for word, reading in own.items()})
-    # Not its default segmentation, which also yields beginnings of words ("期一" of 期一…).
-    segmentation = Seg(p_set, no_non_phrases=True)
-
-    @functools.lru_cache(maxsize=4096)
-    def reading(word: str) -> tuple[str, ...]:
-        if word in own:
-            return tuple(own[word])
-        found = lazy_pinyin([word], style=Style.TONE3, neutral_tone_with_five=True, errors="ignore")
-        return tuple(found) if len(found) == len(word) else ()
-
-    return _Dictionary(segmentation.cut, lambda word: list(reading(word)))
+    """Loaded at the first Chinese text, in 0.2 s."""
+    table = _pypinyins_table()
+    # Only now: what must be kept would sit between what is thrown away, and no memory would be given back.
+    gc.collect()
+    words: dict[str, str] = {}
+    characters: dict[str, str] = {}
+    for word, reading in _entries(table):
+        (words if len(word) > 1 else characters)[word] = reading
+    words |= _own_readings()
+    return _Dictionary(words, characters, max(map(len, words)))
 
 
-def _own_readings() -> dict[str, list[str]]:
+def _pypinyins_table() -> str:
+    """pypinyin's readings as lines; as its own objects they take 50 MB, so these are let go at once."""
+    from pypinyin.constants import PHRASES_DICT, PINYIN_DICT
+
+    words = (f"{word} {' '.join(each[0] for each in readings)}" for word, readings in PHRASES_DICT.items())
+    characters = (f"{chr(code)} {readings.split(',')[0]}" for code, readings in PINYIN_DICT.items())
+    table = "\n".join([*words, *characters])
+    for name in [name for name in sys.modules if name.split(".")[0] == "pypinyin"]:
+        del sys.modules[name]
+    return table
+
+
+def _entries(table: str) -> Iterator[tuple[str, str]]:
+    for line in table.split("\n"):
+        word, reading = line.split(maxsplit=1)
+        yield word, sys.intern(reading)
+
+
+def _own_readings() -> dict[str, str]:
     table = resources.files("edge_tts.text").joinpath("readings_zh.txt").read_text(encoding="utf-8")
-    lines = (line.split() for line in table.splitlines() if line and not line.startswith("#"))
-    return {word: reading for word, *reading in lines}
+    return dict(_entries("\n".join(line for line in table.splitlines() if line and line[0] != "#")))
