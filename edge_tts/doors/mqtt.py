@@ -33,6 +33,9 @@ TAKEOVER_DELAY_S = 60.0
 STEADY_AFTER_S = 60.0
 """A connection that lasted so long was a good one: the next delay is the first one again."""
 
+CONTESTED_AFTER = 3
+"""So many connections in a row that did not last are no accident."""
+
 CLOSE_TIMEOUT_S = 2.0
 
 REMEMBERED = 1024
@@ -47,33 +50,47 @@ class MqttDoor:
         self._config = config.mqtt
         self._broker = broker
         self._topics = Topics(service, config, self.publish)
-        # The embedded broker speaks 3.1.1 only.
-        self._is_v5 = config.mqtt.url != "embedded"
+        # The embedded broker does not.
+        self._speaks_v5 = self._is_v5 = config.mqtt.url != "embedded"
         self._connection: Connection | None = None
+        self._is_closing = False
         self._waiting: asyncio.Queue[Arrival] = asyncio.Queue()
         self._seen: OrderedDict[bytes, float] = OrderedDict()
         self._tasks: list[asyncio.Task[None]] = []
 
     async def _run(self) -> None:
         """Connect, and again whenever the connection is lost, until cancelled."""
-        delay_s = FIRST_DELAY_S
+        delay_s, n_short = FIRST_DELAY_S, 0
         while True:
             started_s = time.monotonic()
             end = await self._connect()
-            log.warning("mqtt: %s: %s", self._broker.address, end.reason)
-            self._service.report_problem("mqtt_disconnected", f"{self._broker.address}: {end.reason}")
-            if end.was_connected and time.monotonic() - started_s >= STEADY_AFTER_S:
-                delay_s = FIRST_DELAY_S
-            if end.is_wrong_protocol:
-                self._is_v5 = not self._is_v5
-                if not self._is_v5:
-                    continue
+            if self._is_closing:
+                return
+            if end.was_connected:
+                is_short = time.monotonic() - started_s < STEADY_AFTER_S
+                delay_s, n_short = (delay_s, n_short + 1) if is_short else (FIRST_DELAY_S, 0)
+            self._report_end(end, is_contested=end.is_takeover or n_short >= CONTESTED_AFTER)
+            if self._falls_back(end):
+                continue
             if end.is_takeover:
-                log.error("mqtt: another client has our name; give each box its own mqtt.device")
                 delay_s = max(delay_s, TAKEOVER_DELAY_S)
             # Jitter: after a power cut every box in the house comes back in the same second.
             await asyncio.sleep(delay_s * random.uniform(1.0, 1.5))
             delay_s = min(delay_s * 2, MAX_DELAY_S)
+
+    def _falls_back(self, end: End) -> bool:
+        """Choose the protocol of the next attempt; whether that one can be made at once."""
+        was_v5 = self._is_v5
+        # Back to 5 after every other end: the broker may have hung up on MQTT 5 only because it was stopping.
+        self._is_v5 = self._speaks_v5 and not (was_v5 and end.is_wrong_protocol)
+        return was_v5 and not self._is_v5
+
+    def _report_end(self, end: End, *, is_contested: bool) -> None:
+        # Some brokers (Mosquitto 2.0) throw the older client out without a word.
+        hint = "; is another box of the same mqtt.device connected?" if is_contested else ""
+        log.warning("mqtt: %s: %s%s", self._broker.address, end.reason, hint)
+        message = f"{self._broker.address}: {end.reason}{hint}"
+        self._service.report_problem("mqtt_disconnected", message)
 
     async def _connect(self) -> End:
         protocol = MQTTProtocolVersion.MQTTv5 if self._is_v5 else MQTTProtocolVersion.MQTTv311
@@ -85,6 +102,7 @@ class MqttDoor:
             self._service.metrics.mqtt_connected.set(0)
 
     async def close(self) -> None:
+        self._is_closing = True
         if self._connection:
             await self._connection.close((self._topics.status, "offline"), CLOSE_TIMEOUT_S)
         tasks = [*self._tasks, *self._topics.replies]

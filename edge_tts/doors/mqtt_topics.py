@@ -171,7 +171,10 @@ class Topics:
     def _refuse(self, arrival: Arrival, error: SpeechError) -> None:
         log.info("mqtt: refused a message of %d bytes: %s", arrival.size_bytes, error.code)
         self._service.metrics.rejected.labels(SOURCE, error.code).inc()
-        body = json.dumps({"event_type": "failed", **error_json(error), "id": _id_of(arrival.payload)})
+        event = {"event_type": "failed", **error_json(error)}
+        # The id in a command names another request, which has not failed.
+        request_id = _id_of(arrival.payload) if arrival.topic in self._say_topics else None
+        body = json.dumps(event if request_id is None else event | {"id": request_id})
         self._publish(f"{self._base}/event", body)
         self._reply(arrival, body)
 
