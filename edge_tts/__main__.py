@@ -47,9 +47,10 @@ def _with_voice_options(command: Any) -> Any:
     return command
 
 
-def _config(path: Path | None) -> Config:
+def _config(path: Path | None, *, is_daemon: bool = False) -> Config:
     config = Config() if path is None else load_config(path)
-    set_up_log(config.log.level)
+    # A command answers on standard output; what a daemon logs of its doings would only be in the way.
+    set_up_log(config.log.level if is_daemon or config.log.level == "debug" else "warning")
     return config
 
 
@@ -73,7 +74,7 @@ def cli() -> None:
 @_config_option
 def run(config_path: Path | None) -> None:
     """Run the daemon in the foreground."""
-    config = _config(config_path)
+    config = _config(config_path, is_daemon=True)
     from edge_tts.app import serve
 
     serve(config)

@@ -155,7 +155,9 @@ class Service:
             self._end(job, EventType.SUPERSEDED, code="paused")
             return
         endings = self._queue.arrive(job)
-        job.expiry = asyncio.get_running_loop().call_later(job.deadline_s - time.monotonic(), self._expire, job)
+        job.expiry = asyncio.get_running_loop().call_later(
+            job.deadline_s - time.monotonic(), self._expire, job
+        )
         self._remember(job)
         for ending in endings:
             self._carry_out(ending)
@@ -416,11 +418,7 @@ class Service:
         )
         job.latest = event
         job.outcome.set_result(event)
-        log.info(
-            "%s job=%s source=%s voice=%s priority=%s code=%s first_audio_ms=%s audio_ms=%s rtf=%s",
-            event_type, job.name, event.source, event.voice, event.priority, event.code,
-            event.first_audio_ms, event.audio_ms, event.rtf,
-        )  # fmt: skip
+        log.info("%s %s", event_type, _fields(event))
         self._publish(event)
         self._changed()
 
@@ -497,6 +495,12 @@ class _Speaking:
 
     def _update(self, **changes: Any) -> None:
         self._job.latest = replace(self._job.latest, **changes)
+
+
+def _fields(event: JobEvent) -> str:
+    """For the log: what is known of *event*, without what was said."""
+    names = ("job", "source", "voice", "priority", "code", "queued_ms", "first_audio_ms", "audio_ms", "rtf")
+    return " ".join(f"{name}={value}" for name in names if (value := getattr(event, name)) is not None)
 
 
 async def _drain(pending: deque[Update], wake: asyncio.Event) -> AsyncIterator[Update]:

@@ -190,8 +190,10 @@ def find_device(sounddevice: Any, name: str | None) -> dict[str, Any]:
     similar = [device for device in devices if name and name.lower() in device["name"].lower()]
     found = exact or similar
     if not found:
-        names = ", ".join(device["name"] for device in devices) or "none"
-        raise DeviceError(f"no sound device {name or 'at all'}; there are: {names}")
+        if not devices:
+            raise DeviceError("no sound device found; connect one, or set audio.sink to wav or null")
+        names = ", ".join(device["name"] for device in devices)
+        raise DeviceError(f"no sound device {name!r}; there are: {names}")
     return dict(found[0])
 
 

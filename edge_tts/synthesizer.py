@@ -153,8 +153,12 @@ class Synthesizer:
             if sentence.spans:
                 explanation = model.explain(sentence)
                 warnings += [*unsupported_controls(sentence, model, spec), *explanation.warnings]
-                shown |= {"phonemes": explanation.phonemes, "duration_s": explanation.duration_s}
-                duration_s += explanation.duration_s or 0.0
+                seconds = explanation.duration_s
+                shown |= {
+                    "phonemes": explanation.phonemes,
+                    "duration_s": None if seconds is None else round(seconds, 3),
+                }
+                duration_s += seconds or 0.0
             duration_s += sentence.pause_s
             sentences.append(shown | {"pause_s": sentence.pause_s})
         return {

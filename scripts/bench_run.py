@@ -229,7 +229,7 @@ def bench_daemon(n_sentences: int, idle_s: float) -> dict[str, float]:
 
 def report(quick: bool) -> list[tuple[str, str, str]]:
     """Rows of (figure, measured, target)."""
-    from tests.tiny_voices import build_piper
+    from tests.tiny_vits import build_piper
 
     n_sentences, idle_s = (5, 5.0) if quick else (20, 30.0)
     served = bench_daemon(n_sentences, idle_s)

@@ -16,6 +16,7 @@ import pytest
 import soundfile
 import soxr
 from numpy.typing import NDArray
+from paho.mqtt.enums import CallbackAPIVersion
 
 from tests.house import (
     SINK_RATE,
@@ -55,7 +56,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
 def daemon(
     tmp_path_factory: pytest.TempPathFactory, pulse: PulseServer, broker: Mosquitto
 ) -> Iterator[Daemon]:
-    config = {
+    config: dict[str, dict[str, Any]] = {
         "mqtt": {"url": f"mqtt://127.0.0.1:{broker.port}", "device": "kitchen"},
         "audio": {"sink": "sounddevice", "device": "pulse", "volume": 100},
     }
@@ -96,7 +97,7 @@ class Events:
     """A client of the broker that collects the daemon's events."""
 
     def __init__(self, broker: Mosquitto) -> None:
-        self._client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
+        self._client = mqtt.Client(CallbackAPIVersion.VERSION2)
         self._arrived = threading.Condition()
         self._events: list[dict[str, Any]] = []
         self._client.on_message = self._on_message

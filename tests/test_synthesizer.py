@@ -16,7 +16,7 @@ from edge_tts.metrics import Metrics
 from edge_tts.speech import Audio, Emotion, Piece, SpeakRequest
 from edge_tts.synthesizer import Synthesizer
 
-VOICES = {
+VOICES: dict[str, dict[str, Any]] = {
     "one": {"languages": ["en-US"]},
     "choir": {
         "languages": ["en-US", "de-DE", "zh-CN"],
@@ -100,7 +100,7 @@ def test_each_language_has_its_speaker(synthesizer: Synthesizer) -> None:
         return [
             sentence.speaker or VOICES["choir"]["default_speakers"][sentence.language]
             for sentence in plan.sentences
-        ]  # type: ignore[call-overload,index]
+        ]
 
     assert speakers(text="The door is open.") == ["ann"]
     assert speakers(text="Die Tür ist offen.", language="de") == ["bea"]
