@@ -54,7 +54,10 @@ _FULL_WIDTH |= {
     ord(wide): ord(narrow) for wide, narrow in zip("％＋－＝＃＠＆／．＜＞～", "%+-=#@&/.<>~", strict=True)
 }
 
-_HAN = r"[\u3400-\u9fff〇]"
+HAN = r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff〇\U00020000-\U000323af"
+"""Chinese characters, for a character class."""
+
+_HAN = f"[{HAN}]"
 _NUMBER = r"\d++(?:\.\d+)?"
 # No number begins inside another or inside a Latin name: the 3 of "A3" and of "1.3".
 _START = r"(?<![\d.A-Za-z])"

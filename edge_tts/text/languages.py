@@ -5,19 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from edge_tts.text.chinese import UNITS
+from edge_tts.text.chinese import HAN, UNITS
 from edge_tts.text.rules import alternatives
 
-_HAN = r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff〇\U00020000-\U000323af"
 _KANA_OR_HANGUL = re.compile(r"[\u3040-\u30ff\u31f0-\u31ff\uac00-\ud7af]")
 # "3种" is Chinese, number and all; "21.5 km" is read in the language around it.
 _NUMBER = r"(?<![\d.,:/%-])\d[\d.,:/%-]*+"
 _UNIT = rf"(?:{alternatives(UNITS)}|°[CF])(?![^\W\d_])"
 _TOKEN = re.compile(
-    rf"(?P<chinese>(?:{_NUMBER} ?)?[{_HAN}]++)"
+    rf"(?P<chinese>(?:{_NUMBER} ?)?[{HAN}]++)"
     rf"|(?P<neutral>{_NUMBER} ?{_UNIT})"
     # A Latin word keeps its digits, dots and hyphens: USB3, Wi-Fi, www.example.com/a1.
-    rf"|(?P<latin>(?![{_HAN}])[^\W\d_](?:(?![{_HAN}])[\w'’]|[./:@&+-](?=[A-Za-z0-9]))*+)",
+    rf"|(?P<latin>(?![{HAN}])[^\W\d_](?:(?![{HAN}])[\w'’]|[./:@&+-](?=[A-Za-z0-9]))*+)",
 )
 
 

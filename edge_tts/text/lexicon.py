@@ -23,13 +23,13 @@ import yaml
 from edge_tts.errors import MarkupError
 from edge_tts.speech import Alphabet, Pronunciation, Segment
 from edge_tts.text import arpabet, pinyin
+from edge_tts.text.chinese import HAN
 
 log = logging.getLogger(__name__)
 
-_HAN = r"\u3400-\u9fff\uf900-\ufaff〇"
 # Chinese has no spaces: a Latin word may touch it, and a Chinese one anything.
-_NOT_AFTER_A_LETTER = rf"(?<![^\W{_HAN}])"
-_NOT_BEFORE_A_LETTER = rf"(?![^\W{_HAN}])"
+_NOT_AFTER_A_LETTER = rf"(?<![^\W{HAN}])"
+_NOT_BEFORE_A_LETTER = rf"(?![^\W{HAN}])"
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +154,7 @@ def _word_pattern(word: str) -> str:
 
 
 def _is_letter(character: str) -> bool:
-    return bool(re.match(rf"[^\W{_HAN}]", character))
+    return bool(re.match(rf"[^\W{HAN}]", character))
 
 
 def _applied(segment: Segment, words: re.Pattern[str], entries: Mapping[str, Entry]) -> Iterator[Segment]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 
 from edge_tts.text import english_numbers, german_numbers
+from edge_tts.text.languages import primary
 
 _CARDINALS: dict[str, Callable[[int], str]] = {"en": english_numbers.cardinal, "de": german_numbers.cardinal}
 _ORDINALS: dict[str, Callable[[int], str]] = {"en": english_numbers.ordinal, "de": german_numbers.ordinal}
@@ -18,8 +19,7 @@ def is_known(kind: str) -> bool:
 
 def spoken(text: str, kind: str, form: str, language: str) -> str:
     """*text* as *kind* (interpret-as) and *form* (format) ask; unknown kinds leave it as it is."""
-    primary = language.replace("_", "-").split("-")[0].lower()
-    return _KINDS[kind.lower()](text.strip(), form.lower(), primary) if is_known(kind) else text
+    return _KINDS[kind.lower()](text.strip(), form.lower(), primary(language)) if is_known(kind) else text
 
 
 def _as_written(text: str, form: str, language: str) -> str:

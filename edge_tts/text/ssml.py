@@ -21,7 +21,7 @@ MAX_DEPTH = 64
 # People paste fragments without a root, and prefixes without a declaration: the wrapper declares them.
 _WRAPPER = "wrapped"
 _PREFIX = re.compile(r"</?([A-Za-z][\w.-]{0,40}):|\s([A-Za-z][\w.-]{0,40}):[\w.-]+\s*=")
-_DECLARATION = re.compile(r"\s*<\?xml[^>]*\?>")
+_DECLARATION = re.compile(r"\A\s*<\?xml[^>]*\?>")
 _SILENT = frozenset({"metadata", "meta", "desc", "title"})
 _TRANSPARENT = frozenset({_WRAPPER, "speak", "w", "token", "mark"})
 
