@@ -58,10 +58,10 @@ class PulseServer:
         wait_until(self._answers)
 
     def _answers(self) -> bool:
-        return (
-            subprocess.run(["pactl", "info"], env={**os.environ, **self.env}, capture_output=True).returncode
-            == 0
+        asked = subprocess.run(
+            ["pactl", "info"], env={**os.environ, **self.env}, capture_output=True, check=False
         )
+        return asked.returncode == 0
 
     def stop(self) -> None:
         if self._server:
