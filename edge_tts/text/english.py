@@ -123,6 +123,7 @@ _AMOUNTS: list[Rule] = [
         rf"(?: ?(?P<u>{UNIT}){AFTER_UNIT})?(?!\w)",
         _fraction,
     ),
+    rule(r"(?<=\d )(min|mins|hrs?|secs?|ft|lbs?|oz|mi)\.(?!\s*\Z|\n| [A-Z])", r"\1"),
     # "4K" is a television, "42A" a bus; "3-m" and "5-h" are parts of names.
     rule(
         rf"{START}(?P<n>{NUMBER})[ -]?(?P<u>{UNIT})(?<!\d[KAB])(?<!\d-[mhsA])(?!\w){_PER}{AFTER_UNIT}",
@@ -170,7 +171,7 @@ _ABBREVIATIONS: list[Rule] = [
     table(tables.TITLES, r"\b", r"\.?(?= ?[A-Z]| and (?:Mr|Ms|Dr|Prof))"),
     table(tables.TITLES_WITH_DOT, r"\b", r"\.(?= ?[A-Z])"),
     rule(r"\b(Jr|Sr)\.", lambda m: tables.TITLES[m[1]] + ("." if ends_sentence(m) else "")),
-    table(tables.NUMBERED, r"(?<!\w)", r" ?(?=\d)"),
+    rule(rf"(?<!\w)({alternatives(tables.NUMBERED)}) ?(?=\d)", lambda m: tables.NUMBERED[m[1]] + " "),
     rule(r"(?<!\w)#(?=[^\W\d])", "hashtag "),
     rule(rf"(?<!\w)({alternatives(_SPOKEN_IN_FULL)})(?!\w)", _abbreviation),
     rule(r"\b(and|either|both)/or\b", r"\1 or"),
@@ -181,6 +182,7 @@ _ABBREVIATIONS: list[Rule] = [
         rf"(?i:\b({alternatives(tables.NUMBERED_BY_ROMAN)})) {ROMAN}",
         lambda m: f"{m[1]} {cardinal(roman(m[2]))}",
     ),
+    rule(r"(?<=[a-z] )(II|III|VII|VIII)\b", lambda m: cardinal(roman(m[1]))),
     rule(r"\bv(?=\d)", "version "),
 ]
 

@@ -15,7 +15,7 @@ from edge_tts.text.english_numbers import (
     ordinal,
     year,
 )
-from edge_tts.text.rules import Rule, alternatives, rule, table
+from edge_tts.text.rules import TIMESTAMPS, Rule, alternatives, rule, table
 
 MONTH = f"(?:{'|'.join(tables.MONTHS)})"
 
@@ -55,7 +55,7 @@ def _time(match: re.Match[str]) -> str:
         spoken = "midnight"
     else:
         spoken = f"{cardinal(hour)} o'clock" if hour < 13 else f"{cardinal(hour)} hundred"
-    if match["s"]:
+    if int(match["s"] or 0):
         spoken += f" and {counted(str(int(match['s'])), 'second', 'seconds')}"
     # "at 7 p.m." may end the sentence; the dot of the abbreviation is then its full stop.
     stop = "." if match["half"] and match["half"].endswith(".") and ends_sentence(match) else ""
@@ -74,7 +74,7 @@ DATES: list[Rule] = [
         rf"\b({alternatives(tables.DAY_ABBREVIATIONS)})\s?[-–]\s?({alternatives(tables.DAY_ABBREVIATIONS)})\b",
         lambda m: f"{tables.DAY_ABBREVIATIONS[m[1]]} to {tables.DAY_ABBREVIATIONS[m[2]]}",
     ),
-    rule(r"(?<=\d)T(?=\d\d:\d\d)", " "),
+    *TIMESTAMPS,
     rule(rf"{START}(?P<y>\d{{4}})-(?P<m>\d\d)-(?P<d>\d\d)(?![\d-])", lambda m: _numeric_date(m, "d", "m")),
     rule(
         rf"{START}(?P<m>\d\d?)/(?P<d>\d\d?)/(?P<y>\d{{4}}|\d\d)(?![\d/])",

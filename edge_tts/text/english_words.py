@@ -93,7 +93,7 @@ ABBREVIATIONS = {
     "incl.": "including", "excl.": "excluding", "dept.": "department", "Dept.": "Department", "est.": "estimated",
     "max.": "maximum", "min.": "minimum", "avg.": "average", "temp.": "temperature", "Inc.": "Incorporated",
     "Ltd.": "Limited", "Corp.": "Corporation", "Co.": "Company", "Bros.": "Brothers", "Ave.": "Avenue",
-    "Blvd.": "Boulevard", "Rd.": "Road", "Hwy.": "Highway", "Apt.": "Apartment", "Ext.": "Extension",
+    "Blvd.": "Boulevard", "Rd.": "Road", "Hwy.": "Highway", "Apt.": "Apartment", "Rm.": "Room", "Ext.": "Extension",
     "ext.": "extension", "govt.": "government", "tel.": "telephone", "Tel.": "Telephone", "w/": "with",
     "w/o": "without", "a.k.a.": "also known as", "cf.": "compare", "et al.": "and others", "p.a.": "per year",
     "ca.": "about", "misc.": "miscellaneous", "hrs.": "hours", "mins.": "minutes", "secs.": "seconds",

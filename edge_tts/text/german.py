@@ -120,6 +120,13 @@ def _one(match: re.Match[str]) -> str:
     return f"{'eine' if re.search(_FEMININE, match['noun']) else 'ein'} "
 
 
+def _ordinal_after(match: re.Match[str]) -> str:
+    stop = full_stop(match)
+    if stop and match["before"].lower() in ("bis", "ab", "seit"):
+        return match[0]  # "Von 5 bis 7."
+    return f"{match['before']} {ordinal(int(match['d']), ending_after(match['before'], 'r'))}{stop}"
+
+
 def _ordinal_before(nouns: frozenset[str], ending: str) -> Rule:
     pattern = rf"{START}(\d{{1,3}})\. ?(?={alternatives(nouns)}\b)"
     return rule(pattern, lambda match: ordinal(int(match[1]), ending) + " ")
@@ -162,7 +169,7 @@ _AMOUNTS: list[Rule] = [
     ),
     rule(
         rf"\b(?P<before>{AFTER_TEN}|{AFTER_TE}) (?P<d>\d{{1,3}})\.(?=\s|\Z|[,;!?)])",
-        lambda m: f"{m['before']} {ordinal(int(m['d']), ending_after(m['before'], 'r'))}{full_stop(m)}",
+        _ordinal_after,
     ),
     *(_ordinal_before(nouns, ending) for ending, nouns in tables.ORDINAL_NOUNS.items()),
     rule(
@@ -203,7 +210,7 @@ def _ruler(article: str, names: frozenset[str]) -> Rule:
 
 _ABBREVIATIONS: list[Rule] = [
     table(tables.TITLES, r"\b", r"\.(?= ?[A-ZÄÖÜ])"),
-    table(tables.NUMBERED, r"(?<!\w)", r" ?(?=\d)"),
+    rule(rf"(?<!\w)({alternatives(tables.NUMBERED)}) ?(?=\d)", lambda m: tables.NUMBERED[m[1]] + " "),
     rule(r"(?<=[a-zäöüß])str\.", lambda m: f"straße{full_stop(m)}"),
     rule(r"(?<!\w)#(?=[^\W\d])", "Hashtag "),
     rule(rf"(?<!\w)({alternatives(_SPOKEN_IN_FULL)})(?!\w)", _abbreviation),
@@ -214,6 +221,7 @@ _ABBREVIATIONS: list[Rule] = [
         rf"\b({alternatives(tables.NUMBERED_BY_ROMAN)}) {ROMAN}\b",
         lambda m: f"{m[1]} {cardinal(roman(m[2]))}",
     ),
+    rule(r"(?<=[a-z] )(II|III|VII|VIII)\b", lambda m: cardinal(roman(m[1]))),
     rule(r"\bv(?=\d)", "Version "),
 ]
 

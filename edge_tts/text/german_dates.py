@@ -16,7 +16,7 @@ from edge_tts.text.german_numbers import (
     ordinal,
     year,
 )
-from edge_tts.text.rules import Rule, alternatives, is_followed_by, rule
+from edge_tts.text.rules import TIMESTAMPS, Rule, alternatives, is_followed_by, rule
 
 MONTH = f"(?:{'|'.join(tables.MONTHS)}|Jänner)"
 
@@ -24,7 +24,7 @@ MONTH = f"(?:{'|'.join(tables.MONTHS)}|Jänner)"
 AFTER_TEN = r"(?i:(?:in|auf|an|von|bei|mit|seit|nach|vor|aus) der|am|vom|zum|beim|im|dem|den|des|ab|bis|seit|jeden|zur)"
 """What "3." is "dritten" after; it is "dritte" after the others."""
 
-AFTER_TE = r"(?i:der|die|das|jede|eine)"
+AFTER_TE = r"(?i:der|die|das|jedes|jede|eine)"
 _DAY = (
     rf"(?:\b(?P<before>{AFTER_TEN}|{AFTER_TE})(?P<weekday> [A-Z][a-z]{{2,9}}tag,?| Mittwoch,?)? )?"
     rf"{START}(?P<d>\d{{1,2}})\."
@@ -78,7 +78,7 @@ def _time(match: re.Match[str]) -> str:
     if hour > 24 or minute > 59:
         return match[0]
     spoken = f"{'ein' if hour == 1 else cardinal(hour)} Uhr" + (f" {cardinal(minute)}" if minute else "")
-    if match["s"]:
+    if int(match["s"] or 0):
         spoken += f" und {counted(str(int(match['s'])), 'f', 'Sekunde', 'Sekunden')}"
     return spoken
 
@@ -93,12 +93,13 @@ DATES: list[Rule] = [
         rf"\b({alternatives(tables.DAYS)})\.?\s?[-–]\s?({alternatives(tables.DAYS)})\b\.?",
         lambda m: f"{tables.DAYS[m[1]]} bis {tables.DAYS[m[2]]}{full_stop(m)}",
     ),
-    rule(r"(?<=\d)T(?=\d\d:\d\d)", " "),
+    *TIMESTAMPS,
     rule(rf"{START}(?P<y>\d{{4}})-(?P<m>\d\d)-(?P<d>\d\d)(?![\d-])", _iso_date),
     rule(
         rf"{_DAY} ?(?P<link>bis|und|oder|[-–]) ?(?P<d2>\d{{1,2}})\. ?(?:(?={MONTH})|(?P<m>\d\d?)\.(?!\d))",
         _pair,
     ),
+    rule(rf"\b({alternatives(tables.DAYS)})\.(?= (?:bis|und|oder)\b)", lambda m: tables.DAYS[m[1]]),
     rule(
         rf"\b((?i:am|bis|oder|und|ab|jeden)) ({alternatives(tables.DAYS)})\.(?!(?<=Fr\.) [A-ZÄÖÜ])",
         lambda m: f"{m[1]} {tables.DAYS[m[2]]}{full_stop(m)}",
@@ -118,18 +119,15 @@ TIMES: list[Rule] = [
     rule(r"(?<![\w.,:])1 Uhr\b", "ein Uhr"),
 ]
 
-_YEAR_BEFORE = (
-    r"(?:[Jj]ahr(?:e|en|es|s)?|[Ss]eit|[Vv]on|[Bb]is|[Aa]nno|Sommer|Winter|Herbst|Frühjahr|Frühling|Ende|Anfang|Mitte"
-    r"|[Aa]b|Baujahr|[Gg]eboren|[Ii]n|©|\() ?"
-)
 YEARS: list[Rule] = [
     rule(rf"{START}(\d{{2,4}})er\b", lambda m: year(int(m[1])) + "er"),
     rule(
         r"(?<![\w.,:])(1[1-9]\d\d|20\d\d) ?(?:[-–]|bis) ?(1[1-9]\d\d|20\d\d)(?![\w,.-]?\d)",
         lambda m: f"{year(int(m[1]))} bis {year(int(m[2]))}",
     ),
+    # "1350" alone may be said as a year whatever it is; before a noun it counts: "1999 Gäste".
     rule(
-        rf"\b({_YEAR_BEFORE})(1[1-9]\d\d)(?![\w%°€$£]|[.,:/-]\d| ?{UNIT}{AFTER_UNIT}| (?!n\. Chr)[A-Z])",
-        lambda m: m[1] + year(int(m[2])),
+        rf"{START}(1[1-9]\d\d)(?![\w%°€$£]|[.,:/-]\d| ?{UNIT}{AFTER_UNIT}| (?!n\. Chr)[A-ZÄÖÜ€$£<>=+×÷]| [-–] )",
+        lambda m: year(int(m[1])),
     ),
 ]

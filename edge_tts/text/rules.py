@@ -119,6 +119,14 @@ SPELLED = word_set(
 )
 """Letters in every language here; each adds its own."""
 
+TIMESTAMPS: list[Rule] = [
+    # "1h 5m" has no metres.
+    rule(r"(?<=\dh )(\d{1,2})m\b", r"\1 min"),
+    rule(r"(?<![\w.,:])(\d{1,3})m(?= ?\d{1,2} ?s\b)", r"\1 min"),
+    rule(r"(?<=\d{4}-\d\d-\d\d)[T ](?=\d\d:\d\d)", ", "),
+]
+"""Durations and moments as programs write them."""
+
 _TOP_LEVEL = "com|org|net|edu|gov|info|io|dev|app|local|lan|home|de|at|ch|eu|uk|us|fr|cn|nl|ai|tv|me"
 
 
