@@ -40,7 +40,7 @@ _SYMBOLS = {
 }  # fmt: skip
 # 2 is 两 where things are counted, 二 where they are numbered (二月 二号 二楼 二年级).
 _COUNTED = (
-    "个半|只|条|张|本|次|位|件|台|天|年(?!级)|周|小时|分钟|秒|点|元|块|角|毛|米|公里|厘米|毫米|公斤|千克|斤|克|吨|升|"
+    "个半|只|条|张|本|次(?!方)|位|件|台|天|年(?!级)|周|小时|分钟|秒|点|元|块|角|毛|米|公里|厘米|毫米|公斤|千克|斤|克|吨|升|"
     "毫升|度|摄氏度|杯|瓶|碗|份|种|名|家|间|套|部|辆|把|双|对|人|户|步|遍|下|句|段|页|岁|倍|层|扇|盏|封|条|根|颗|"
     "首|节|场|趟|口|群|组|包|盒|袋|箱|片|块|座|所|盘|道|支|枝|美元|欧元|英镑|平方米|立方米|成|届|轮|国|地|边|者|个"
 )
@@ -137,7 +137,10 @@ def _minutes(written: str) -> str:
 
 def _money(match: re.Match[str]) -> str:
     unit, amount, scale = _MONEY[match[1]], match[2].replace(",", ""), match[3] or ""
-    return _amount(amount, unit) if unit == "元" and not scale else _counted(amount) + scale + unit
+    if unit == "元" and not scale:
+        return _amount(amount, unit)
+    plain = amount.rstrip("0").rstrip(".") if "." in amount else amount
+    return _counted(plain) + scale + unit
 
 
 def _amount(written: str, unit: str = "元") -> str:
@@ -170,6 +173,13 @@ def _signed_degrees(written: str) -> str:
     return "零下" + _counted(written[1:]) if written[0] in "-−" else _counted(written)
 
 
+def _fraction(match: re.Match[str]) -> str:
+    # 120/80 is a blood pressure.
+    if int(match[1]) > int(match[2]):
+        return f"{cardinal(match[1])}比{cardinal(match[2])}"
+    return f"{cardinal(match[2])}分之{cardinal(match[1])}"
+
+
 def _with_unit(match: re.Match[str]) -> str:
     return _counted(match[1].replace(",", "")) + UNITS[match[2]]
 
@@ -185,7 +195,7 @@ def _year(match: re.Match[str]) -> str:
 
 
 _UNIT = rf"({alternatives(UNITS)})(?![A-Za-z])"
-_NAMED = "验证码|编号|密码|尾号|单号|学号|工号|卡号|代码|航班|车牌|房号|房间号|取件码"
+_NAMED = "验证码|邮编|编号|密码|尾号|单号|学号|工号|卡号|代码|航班|车牌|房号|房间号|取件码"
 _CALLED = "拨打|致电|打电话|电话|热线|客服|号码|手机|手机号|呼叫"
 _IS = r"(?:号码)?(?:是|为|：|:)? ?"
 
@@ -199,10 +209,13 @@ _RULES: list[Rule] = [
     # Dictated: telephones, codes, rooms.
     rule(r"\+86[ -]?(?=1[3-9])", "加八六"),
     rule(r"(?<!\d)(1[3-9]\d[ -]?\d{4}[ -]?\d{4})(?!\d)", _say("", _phone)),
-    rule(r"(?<![\d-])((?:0\d{2,3}|400|800)-\d{3,4}-?\d{3,5})(?![\d-])", _say("", _phone)),
+    rule(r"(?<![\d-])((?:0\d{2,3}|400|800)-\d{3,4}[- ]?\d{3,5})(?![\d-])", _say("", _phone)),
     rule(rf"((?:{_CALLED}){_IS}|(?:{_NAMED}){_IS})(\d[\d-]{{1,30}}\d)", lambda m: m[1] + _phone(m[2])),
     rule(r"(?<!\d)(1(?:10|19|20|22))(?=报警|急救|火警|电话)", _say("", _phone)),
-    rule(rf"{_START}(\d{{3,4}})(?=房|室|号房|号室|路公交)", _say("", _phone)),
+    rule(rf"{_START}(\d{{3,4}})(?=房|室|号房|号室|路(?!口|由))", _say("", _phone)),
+    # A flight or a train: CA1234.
+    rule(r"(?<=[A-Z])(\d{3,})(?![\d.])", _say("", _phone)),
+    rule(rf"{_START}(\d0)(?=后(?!面))", _say("", digits)),
     # Dates and times.
     rule(rf"{_START}(\d{{4}})[-/.](\d{{1,2}})[-/.](\d{{1,2}})(?![\d.-])T?", _date),
     rule(rf"{_START}(\d{{4}})-(0\d|1[0-2])()(?![\d.-])", _date),
@@ -232,13 +245,14 @@ _RULES: list[Rule] = [
     ),
     rule(rf"{_START}({_NUMBER}){_TO}({_NUMBER})(?= ?{_UNIT})", lambda m: f"{_counted(m[1])}到{m[2]}"),
     rule(rf"({_NUMBER}) ?{_UNIT}", _with_unit),
-    rule(rf"{_START}(\d{{1,4}})/(\d{{1,4}})(?![\d/])", lambda m: f"{cardinal(m[2])}分之{cardinal(m[1])}"),
+    rule(rf"{_START}(\d{{1,4}})/(\d{{1,4}})(?![\d/])", _fraction),
     rule(rf"{_START}(?<![-\d])({_NUMBER})[-~–—]({_NUMBER})(?![\d-])", _range),
     # What is left are numbers.
     rule(r"(第) ?(\d++)", lambda m: m[1] + cardinal(m[2])),
     rule(r"(?<![\dA-Za-z.)）])[-−](?=\d)", "负"),
     rule(rf"{_START}2(?={_COUNTED}|[万亿](?!\d))", "两"),
     rule(_NUMBER, lambda match: cardinal(match[0])),
+    rule(rf"(?<={_HAN}) ?[-~–] ?(?={_HAN})", "到"),
     # Marks. A dot or colon between Latin letters belongs to them.
     rule(r" ?(?:——|—|–|--) ?", "，"),
     rule(r"(?:…|\.{3,}|。{2,})+(?=[”’」』）)]*\s*$)", "。"),
