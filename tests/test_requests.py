@@ -3,17 +3,33 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies
 
-from edge_tts.doors.base import json_object, request_from_json, request_from_payload, request_from_text
+from edge_tts.audio import FORMATS
+from edge_tts.doors.base import (
+    COMMANDS,
+    json_object,
+    request_from_json,
+    request_from_payload,
+    request_from_text,
+)
 from edge_tts.doors.fields import FIELDS, SYNONYMS
-from edge_tts.errors import BadJsonError, InvalidFieldError, RequestError
-from edge_tts.speech import Emotion, Priority, SpeakRequest
+from edge_tts.errors import (
+    BadJsonError,
+    ConfigError,
+    InvalidFieldError,
+    NothingToSayError,
+    RequestError,
+    SpeechError,
+)
+from edge_tts.speech import Emotion, EventType, Priority, SpeakRequest
 
 FULL = {
     "text": "Hello",
@@ -105,8 +121,6 @@ def test_values_that_need_a_reading(field: str, value: object, expected: object)
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("text", ""),
-        ("text", " \n"),
         ("text", 42),
         ("text", ["a"]),
         ("text", "a\0b"),
@@ -153,6 +167,12 @@ def test_wrong_values_name_field_and_value(field: str, value: object) -> None:
     assert caught.value.field.split(".")[0] == field
     assert str(caught.value).startswith(field)
     assert "expected" in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", " \n"])
+def test_blank_text_is_nothing_to_say(text: str) -> None:
+    with pytest.raises(NothingToSayError):
+        parse(text=text)
 
 
 def test_text_is_required() -> None:
@@ -236,3 +256,21 @@ def check_never_breaks(parsed: Callable[[], tuple[SpeakRequest, tuple[str, ...]]
         return
     # What is accepted can be written into a log, a file and a message.
     assert request.text.encode()
+
+
+def documented() -> str:
+    return (Path(__file__).parent.parent / "docs" / "requests.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", [*FIELDS, *SYNONYMS, *COMMANDS, *FORMATS, *EventType, *Priority])
+def test_the_document_names_it(name: str) -> None:
+    assert re.search(rf"`([^`]*[/ ])?{name}`", documented()), name
+
+
+def every_code(kind: type[SpeechError]) -> set[str]:
+    return {kind.code}.union(*(every_code(child) for child in kind.__subclasses__()))
+
+
+@pytest.mark.parametrize("code", sorted(every_code(SpeechError) - {ConfigError.code}))
+def test_the_document_explains_every_code(code: str) -> None:
+    assert re.search(rf"^\|.*`{code}`", documented(), re.MULTILINE), code

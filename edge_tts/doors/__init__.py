@@ -6,10 +6,11 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
 from edge_tts.config import Config
-from edge_tts.doors import http, mqtt
+from edge_tts.doors.http import open_door as open_http
+from edge_tts.doors.mqtt import open_door as open_mqtt
 from edge_tts.service import Service
 
 DOORS: dict[str, Callable[[Service, Config], AbstractAsyncContextManager[object]]] = {
-    "http": http.open_door,
-    "mqtt": mqtt.open_door,
+    "http": open_http,
+    "mqtt": open_mqtt,
 }

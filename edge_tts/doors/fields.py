@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from edge_tts.errors import InvalidFieldError
+from edge_tts.errors import InvalidFieldError, NothingToSayError
 from edge_tts.speech import Emotion, Priority
 
 Check = Callable[[str, Any], Any]
@@ -23,7 +23,7 @@ _LANGUAGE = re.compile(r"[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*")
 def spoken_text(name: str, value: Any) -> str:
     text = _string(name, value)
     if not text.strip():
-        raise InvalidFieldError(name, value, "the text to speak")
+        raise NothingToSayError
     return text
 
 

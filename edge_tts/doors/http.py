@@ -24,7 +24,7 @@ from edge_tts.doors.base import (
     request_from_text,
     which_job,
 )
-from edge_tts.doors.fields import boolean, number, spoken_text, volume_percent
+from edge_tts.doors.fields import FIELDS, boolean, number, volume_percent
 from edge_tts.doors.http_errors import errors_as_json
 from edge_tts.doors.http_events import send_events
 from edge_tts.doors.http_sound import SoundRequest, send_sound, sound_format
@@ -141,7 +141,7 @@ class HttpDoor:
         setters: dict[str, Callable[[Any], None]] = {
             "volume": lambda value: service.set_volume(round(volume_percent("volume", value))),
             "muted": lambda value: service.set_muted(boolean("muted", value)),
-            "voice": lambda value: service.set_voice(spoken_text("voice", value)),
+            "voice": lambda value: service.set_voice(FIELDS["voice"]("voice", value)),
             "speed": lambda value: service.set_speed(number(0.25, 4.0)("speed", value)),
         }
         body = await self._optional_json(request)

@@ -13,7 +13,7 @@ from aiohttp import web
 from edge_tts.audio import FORMATS, Resampler, encoded, join, to_pcm16, volume_gain, wav_header
 from edge_tts.doors.http_errors import HttpError
 from edge_tts.doors.http_guard import write_soon
-from edge_tts.errors import InvalidFieldError, SynthesisError
+from edge_tts.errors import InvalidFieldError, NothingToSayError
 from edge_tts.service import Service
 from edge_tts.speech import Audio, Piece, SpeakRequest, with_gain
 
@@ -79,7 +79,7 @@ async def send_sound(service: Service, request: web.Request, wanted: SoundReques
         # Nothing is sent before the first piece: until then an error still has a status of its own.
         first = await anext(pieces, None)
         if first is None:
-            raise SynthesisError("nothing in this text can be spoken")
+            raise NothingToSayError
         audios = _uniform(first, pieces, wanted.request)
         if wanted.format not in _STREAMED:
             return await _send_whole(request, service, wanted, first, audios)
