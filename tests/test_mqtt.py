@@ -18,21 +18,17 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from edge_tts.config import (
-    AudioConfig,
-    CacheConfig,
     Config,
     MqttConfig,
     QueueConfig,
-    StateConfig,
-    VoicesConfig,
 )
 from edge_tts.doors.mqtt import open_door, try_broker
 from edge_tts.errors import ConfigError, DeviceError
 from edge_tts.service import Service
+from tests.doors_house import hum_config, until
 from tests.fake_broker import REFUSED_PROTOCOL_311, listening, only_311, publish_5, scripted
 from tests.house import Daemon, free_port, wait_until
 from tests.mosquitto import Mosquitto
-from tests.test_http import until
 from tests.test_service import serving
 
 BASE = "edge_tts/kitchen"
@@ -48,13 +44,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
 
 @pytest.fixture
 def config(tmp_path: Path) -> Config:
-    return Config(
-        mqtt=MqttConfig(device="kitchen"),
-        audio=AudioConfig(sink="null", buffer_ms=40),
-        voices=VoicesConfig(default="hum"),
-        cache=CacheConfig(dir=tmp_path / "cache"),
-        state=StateConfig(dir=tmp_path / "state"),
-    )
+    return hum_config(tmp_path, mqtt=MqttConfig(device="kitchen"))
 
 
 def at(config: Config, port: int, **settings: Any) -> Config:

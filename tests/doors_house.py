@@ -1,0 +1,74 @@
+"""A door with the real service behind it and the hum as its voice, and a client in front."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from aiohttp import ClientSession
+
+from edge_tts.config import AudioConfig, CacheConfig, Config, HttpConfig, StateConfig, VoicesConfig
+from edge_tts.doors.http import HttpDoor, open_door
+from edge_tts.service import Service
+from tests.test_service import serving
+
+
+def hum_config(folder: Path, **sections: Any) -> Config:
+    """The hum on the null sink, any free port for HTTP; nothing outside *folder* is written."""
+    return replace(
+        Config(
+            http=HttpConfig(port=0),
+            audio=AudioConfig(sink="null", buffer_ms=40),
+            voices=VoicesConfig(default="hum"),
+            cache=CacheConfig(dir=folder / "cache"),
+            state=StateConfig(dir=folder / "state"),
+        ),
+        **sections,
+    )
+
+
+class House:
+    """A service, its HTTP door and a client at the door."""
+
+    def __init__(self, service: Service, door: HttpDoor, client: ClientSession) -> None:
+        self.service = service
+        self.port = door.port
+        self.client = client
+
+    async def json(self, method: str, path: str, **request: Any) -> tuple[int, Any]:
+        async with self.client.request(method, path, **request) as answer:
+            return answer.status, await answer.json()
+
+    async def code(self, method: str, path: str, **request: Any) -> tuple[int, str]:
+        """Status and error code."""
+        status, body = await self.json(method, path, **request)
+        assert set(body["error"]) == {"code", "message", "detail"}
+        assert body["error"]["message"]
+        return status, body["error"]["code"]
+
+    @asynccontextmanager
+    async def socket(self) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        try:
+            yield reader, writer
+        finally:
+            writer.close()
+            await asyncio.gather(writer.wait_closed(), return_exceptions=True)
+
+
+@asynccontextmanager
+async def opened(config: Config, **settings: Any) -> AsyncIterator[House]:
+    async with serving(config) as service, open_door(service, config, **settings) as door:
+        assert door is not None
+        async with ClientSession(f"http://127.0.0.1:{door.port}") as client:
+            yield House(service, door, client)
+
+
+async def until(condition: Callable[[], object], timeout_s: float = 10.0) -> None:
+    async with asyncio.timeout(timeout_s):
+        while not condition():
+            await asyncio.sleep(0.005)
