@@ -125,7 +125,7 @@ class TwoStage:
         prosody, _ = with_emotion(sentence.prosody, self._spec)
         speaker = self._speaker(sentence)
         for phrase in phrases:
-            yield from self._phrase(self._plan(phrase, speaker, prosody))
+            yield from self.say(phrase, speaker, prosody)
             if phrase.pause_s:
                 yield silence(phrase.pause_s / prosody.speed, self.sample_rate)
 
@@ -189,8 +189,9 @@ class TwoStage:
                 }
             )
 
-    def _phrase(self, plan: Plan) -> Iterator[Audio]:
-        """The sound of one phrase, piece by piece."""
+    def say(self, phrase: Phrase, speaker: str, prosody: Prosody) -> Iterator[Audio]:
+        """The sound of one phrase, piece by piece; *prosody* with its emotion already in it."""
+        plan = self._plan(phrase, speaker, prosody)
         track, n_frames = Track(plan), plan.n_frames
         source = SourceFilter(self.sample_rate, NOISE_SEED)
         keeper = LevelKeeper(self._spec.gain_db, self.sample_rate, n_frames * HOP)
@@ -234,12 +235,21 @@ class TwoStage:
         inner = slice(2 * (start - low), 2 * (end - low))
         return Filters(*(outputs[name][0, inner] for name in VOCODER_OUTPUTS))
 
+    def pitch_hz(self, sentence: Sentence) -> NDArray[np.float32]:
+        """The pitch of each frame of *sentence*, 0 where unvoiced, without making its sound: for measurements."""
+        phrases, _ = self._phrases(sentence)
+        prosody, _ = with_emotion(sentence.prosody, self._spec)
+        tracks = [Track(self._plan(phrase, self._speaker(sentence), prosody)) for phrase in phrases]
+        for track in tracks:
+            self._decode(track, track.plan.n_frames)
+        return np.concatenate([track.f0_hz for track in tracks])
+
     def warm_up(self) -> None:
         """Run every graph once over the highest ids there are. Raises SynthesisError."""
         highest = max(self._table.tokens, key=self._table.tokens.__getitem__)
         for name in self._spec.speakers:
             phrase = Phrase((frontend.START, highest, frontend.END), (0, HIGHEST_ACCENT, 0))
-            for _ in self._phrase(self._plan(phrase, name, Prosody())):
+            for _ in self.say(phrase, name, Prosody()):
                 pass
 
 
