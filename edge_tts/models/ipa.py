@@ -7,7 +7,7 @@ from collections.abc import Container
 
 from edge_tts.errors import UnsupportedPronunciationError
 from edge_tts.speech import Alphabet, Span
-from edge_tts.text import pinyin
+from edge_tts.text import arpabet, pinyin
 from edge_tts.text.phonemes import Clause, Phonemizer, espeak_voice
 
 LENGTH_MARKS = "ːˑ"
@@ -37,8 +37,6 @@ def clauses(span: Span, phonemizer: Phonemizer, voice: str | None = None) -> lis
     given = span.pronunciation
     if given is None:
         return phonemizer.clauses(span.text, voice or espeak_voice(span.language))
-    from edge_tts.text import arpabet
-
     if given.alphabet is Alphabet.ARPABET:
         symbols = arpabet.to_ipa(given.symbols)
     elif given.alphabet is Alphabet.PINYIN:

@@ -1,7 +1,7 @@
 """The bundled voice's family: encoder → durations, pitch, energy → decoder → vocoder → filters.
 
 Every layer of the graphs is local, so that a part of a sentence, computed with enough frames of context on both sides,
-equals the same part of the whole: sound comes in pieces that grow from FIRST_FRAMES on.
+equals the same part of the whole: sound comes in pieces that grow as PIECE_FRAMES says.
 """
 
 from __future__ import annotations
@@ -35,8 +35,9 @@ DECODER_MARGIN = 18
 VOCODER_MARGIN = 20
 """Frames of context on each side: a kernel of 5, then six of 7."""
 
-PIECE_FRAMES = (16, 32, 64, 128, 256)
-"""Sizes of the pieces; the last repeats. 16 frames are 186 ms of sound."""
+PIECE_FRAMES = (16, 32, 64, 128)
+"""Sizes of the pieces; the last repeats. 16 frames are 186 ms of sound; beyond 128 pieces cost memory and are no
+faster (larger temporaries are fresh pages each time)."""
 
 SHORTEST_PIECE = 16
 
