@@ -107,12 +107,12 @@ def test_too_little_context_would_be_heard(tiny: VoiceSpec) -> None:
 
     def phase(low: int, high: int) -> NDArray[np.float32]:
         f0 = np.zeros((1, high - low), np.float32)
-        return vocoder.run({"mel": mel[:, low:high], "f0": f0})["phase_offset"][0]
+        return np.asarray(vocoder.run({"mel": mel[:, low:high], "f0": f0})["phase_offset"][0], np.float32)
 
     whole = phase(0, 90)[2 * 40 : 2 * 50]
     parts = {margin: phase(40 - margin, 50 + margin)[2 * margin : -2 * margin] for margin in (20, 10)}
     errors = {margin: np.abs(part - whole).max() for margin, part in parts.items()}
-    assert errors[two_stage.VOCODER_MARGIN] < 1e-6
+    assert errors[two_stage.VOCODER_MARGIN] < 1e-5
     assert errors[10] > 1e-4
 
 
