@@ -96,6 +96,7 @@ async def test_every_format_is_the_same_sound(house: House, format: str) -> None
         ("audio/mpeg", "audio/mpeg"),
         ("audio/flac;q=0.5, audio/ogg", "audio/ogg"),
         ("text/html, */*;q=0.1", "audio/wav"),
+        ("application/json", "audio/wav"),
         ("audio/flac;q=0, audio/x-wav;q=0.3", "audio/wav"),
     ],
 )

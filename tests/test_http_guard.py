@@ -35,7 +35,7 @@ async def house(config: Config) -> AsyncIterator[House]:
 TEXT = {"Content-Type": "text/plain"}
 LATIN = {"Content-Type": "text/plain; charset=latin1"}
 GZIP = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
-PNG = {"Accept": "image/png"}
+AAC = {"Accept": "audio/aac"}
 UNSUPPORTED = (415, "unsupported_media_type")
 
 
@@ -46,7 +46,7 @@ UNSUPPORTED = (415, "unsupported_media_type")
         ("POST", "/api/tts", {"json": {"text": "x", "voice": "nobody"}}, (400, "unknown_voice")),
         ("POST", "/api/tts", {"json": {"text": "x", "format": "midi"}}, (400, "bad_request")),
         ("POST", "/api/tts?format=midi", {"json": {"text": "x"}}, (400, "bad_request")),
-        ("POST", "/api/tts", {"json": {"text": "x"}, "headers": PNG}, (406, "not_acceptable")),
+        ("POST", "/api/tts", {"json": {"text": "x"}, "headers": AAC}, (406, "not_acceptable")),
         ("POST", "/api/say", {"json": {"text": "x" * 10_001}}, (400, "text_too_long")),
         ("POST", "/api/say", {"json": {"text": "x", "speed": 99}}, (400, "bad_request")),
         ("POST", "/api/say?wait=maybe", {"json": {"text": "x"}}, (400, "bad_request")),

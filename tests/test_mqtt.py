@@ -22,6 +22,7 @@ from edge_tts.config import (
     MqttConfig,
     QueueConfig,
 )
+from edge_tts.doors.broker import open_broker
 from edge_tts.doors.mqtt import open_door, try_broker
 from edge_tts.errors import ConfigError, DeviceError
 from edge_tts.service import Service
@@ -284,6 +285,13 @@ async def test_a_broker_of_3_1_1_only(
         await phone.event("finished")
         assert "mqtt_disconnected" not in problems(service)
     await until(lambda: phone.latest("status") == "offline")
+
+
+@pytest.mark.slow
+async def test_a_broker_that_hangs_on_mqtt_5(config: Config) -> None:
+    port = free_port()
+    async with open_broker(port), opened(at(config, port)) as service:
+        await until(lambda: "mqtt_disconnected" not in problems(service), 20)
 
 
 async def test_the_caller_is_answered(service: Service, phone: Phone) -> None:

@@ -45,13 +45,17 @@ def sound_format(request: web.Request, wanted: object) -> str:
             raise InvalidFieldError("format", wanted, f"one of {', '.join(FORMATS)}")
         return wanted
     accepted = request.headers.get("Accept", "*/*")
-    for media_type in _by_preference(accepted):
+    preferred = _by_preference(accepted)
+    for media_type in preferred:
         if media_type in _MEDIA_TYPES:
             return _MEDIA_TYPES[media_type]
+    if not any(media_type.startswith("audio/") for media_type in preferred):
+        # `curl --json` and many libraries say application/json without a thought about what comes back.
+        return "wav"
     raise HttpError(
         HTTPStatus.NOT_ACCEPTABLE,
         "not_acceptable",
-        f"Accept: {accepted[:100]} names no sound; there is {', '.join(FORMATS.values())}",
+        f"Accept: {accepted[:100]} names no format we have; there is {', '.join(FORMATS.values())}",
     )
 
 

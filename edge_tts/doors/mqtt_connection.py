@@ -37,6 +37,9 @@ MAX_UNSENT = 200
 """Messages waiting for the broker; paho's own limit is none."""
 
 CONNECT_TIMEOUT_S = 5.0
+ANSWER_TIMEOUT_S = 8.0
+"""Until we are let in. A broker of 3.1.1 may read the properties of MQTT 5 as the length of our name and wait for the
+rest of it (amqtt does)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,12 +178,15 @@ class Connection:
             clean_start=clean_start,
             properties=_properties(PacketTypes.CONNECT, **wishes) if self.is_v5 else None,
         )
+        silence = End("does not answer", is_wrong_protocol=True)
+        deadline = self._loop.call_later(ANSWER_TIMEOUT_S, self._unless_connected, silence)
         self._client.loop_start()
         started = set(threading.enumerate()) - before
         self._thread = next((each for each in started if each.name.startswith("paho-mqtt")), None)
         try:
             return await asyncio.shield(self._end)
         finally:
+            deadline.cancel()
             self._retire()
 
     def _retire(self) -> None:
@@ -288,6 +294,10 @@ class Connection:
         is_takeover = reason.getName() == "Session taken over"
         # A broker of 3.1.1 may also just hang up on a CONNECT of MQTT 5.
         self._ended(End(str(reason), self.is_connected, not self.is_connected, is_takeover))
+
+    def _unless_connected(self, end: End) -> None:
+        if not self.is_connected:
+            self._ended(end)
 
     def _ended(self, end: End) -> None:
         if not self._end.done():
