@@ -5,29 +5,34 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from aiohttp import ClientSession
 
-from edge_tts.config import AudioConfig, CacheConfig, Config, HttpConfig, StateConfig, VoicesConfig
+from edge_tts.config import (
+    AudioConfig,
+    CacheConfig,
+    Config,
+    HttpConfig,
+    MqttConfig,
+    StateConfig,
+    VoicesConfig,
+)
 from edge_tts.doors.http import HttpDoor, open_door
 from edge_tts.service import Service
 from tests.test_service import serving
 
 
-def hum_config(folder: Path, **sections: Any) -> Config:
+def hum_config(folder: Path) -> Config:
     """The hum on the null sink, any free port for HTTP; nothing outside *folder* is written."""
-    return replace(
-        Config(
-            http=HttpConfig(port=0),
-            audio=AudioConfig(sink="null", buffer_ms=40),
-            voices=VoicesConfig(default="hum"),
-            cache=CacheConfig(dir=folder / "cache"),
-            state=StateConfig(dir=folder / "state"),
-        ),
-        **sections,
+    return Config(
+        http=HttpConfig(port=0),
+        mqtt=MqttConfig(device="kitchen"),
+        audio=AudioConfig(sink="null", buffer_ms=40),
+        voices=VoicesConfig(default="hum"),
+        cache=CacheConfig(dir=folder / "cache"),
+        state=StateConfig(dir=folder / "state"),
     )
 
 

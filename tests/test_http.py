@@ -7,35 +7,20 @@ import io
 import json
 import re
 import time
-from collections.abc import AsyncIterator
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import pytest
 import soundfile
 from aiohttp import ClientSession
 
-from edge_tts.config import (
-    Config,
-)
+from edge_tts.config import Config
 from edge_tts.doors.http import HttpDoor
 from edge_tts.speech import SpeakRequest
-from tests.doors_house import House, hum_config, opened, until
+from tests.doors_house import House, opened, until
 from tests.test_service import serving
 
 LONG = "This is a long announcement that nobody in the house wants to hear to its end. " * 20
-
-
-@pytest.fixture
-def config(tmp_path: Path) -> Config:
-    return hum_config(tmp_path)
-
-
-@pytest.fixture
-async def house(config: Config) -> AsyncIterator[House]:
-    async with opened(config) as house:
-        yield house
 
 
 # Speech

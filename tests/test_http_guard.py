@@ -10,27 +10,11 @@ from typing import Any
 
 import pytest
 
-from edge_tts.config import (
-    Config,
-    HttpConfig,
-    QueueConfig,
-)
+from edge_tts.config import Config, HttpConfig, QueueConfig
 from edge_tts.doors.http import open_door
 from edge_tts.errors import ConfigError
-from tests.doors_house import House, hum_config, opened
+from tests.doors_house import House, opened
 from tests.test_service import serving
-
-
-@pytest.fixture
-def config(tmp_path: Path) -> Config:
-    return hum_config(tmp_path)
-
-
-@pytest.fixture
-async def house(config: Config) -> AsyncIterator[House]:
-    async with opened(config) as house:
-        yield house
-
 
 TEXT = {"Content-Type": "text/plain"}
 LATIN = {"Content-Type": "text/plain; charset=latin1"}

@@ -1,0 +1,43 @@
+"""What the tests of the doors share; a test file may have its own of the same name."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from edge_tts.config import Config
+from tests.doors_house import House, hum_config
+from tests.doors_house import opened as opened_http
+from tests.mosquitto import Mosquitto
+from tests.phone import Phone
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    return hum_config(tmp_path)
+
+
+@pytest.fixture
+async def house(config: Config) -> AsyncIterator[House]:
+    async with opened_http(config) as house:
+        yield house
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
+    broker = Mosquitto(tmp_path_factory.mktemp("mosquitto"), "max_packet_size 20000000")
+    broker.start()
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture
+def phone(broker: Mosquitto) -> Iterator[Phone]:
+    phone = Phone(broker.port)
+    yield phone
+    for message in phone.messages:
+        if message.retain or message.topic.startswith("edge_tts"):
+            phone.publish(message.topic, b"", retain=True)
+    phone.close()
