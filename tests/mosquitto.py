@@ -10,13 +10,17 @@ from tests.house import free_port, wait_until
 
 
 class Mosquitto:
-    """A broker on a free port of loopback, open to everybody; *settings* are lines of mosquitto.conf."""
+    """A broker on a free port of loopback; *settings* are further lines of mosquitto.conf."""
 
-    def __init__(self, folder: Path, *settings: str) -> None:
+    def __init__(self, folder: Path, *settings: str, allow_anonymous: bool = True) -> None:
         self.port = free_port()
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
-        lines = [f"listener {self.port} 127.0.0.1", "allow_anonymous true", *settings]
+        lines = [
+            f"listener {self.port} 127.0.0.1",
+            f"allow_anonymous {str(allow_anonymous).lower()}",
+            *settings,
+        ]
         (folder / "mosquitto.conf").write_text("\n".join(lines) + "\n")
 
     def start(self) -> None:
