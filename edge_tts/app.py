@@ -39,11 +39,13 @@ HUNG_EXIT_STATUS = 70
 
 def build_synthesizer(config: Config, metrics: Metrics) -> Synthesizer:
     """The pipeline, on the thread that will own it; loads no voice."""
+    warned: list[str] = []
     tools = ModelTools(
         phonemizer=Phonemizer(),
         embeddings=EmbeddingCache(config.cache.embeddings_limit_mb << 20, metrics),
         timer=metrics,
         threads=config.voices.threads,
+        warn=warned.append,
     )
     return Synthesizer(
         config.voices,
@@ -51,6 +53,7 @@ def build_synthesizer(config: Config, metrics: Metrics) -> Synthesizer:
         VoiceStore(config.voices.folders, tools, config.memory.limit_mb << 20, metrics),
         PhraseCache(config.cache.folder / "phrases", config.cache.limit_mb << 20, metrics),
         metrics,
+        warned,
     )
 
 

@@ -6,7 +6,7 @@ Synchronous, on the synth thread only; knows no sockets and no loudspeaker.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -41,11 +41,14 @@ class Synthesizer:
         voices: VoiceStore,
         cache: PhraseCache,
         metrics: Metrics,
+        warned: list[str],
     ) -> None:
+        """*warned* is where the models of *voices* put their warnings."""
         self._config = config
         self._frontend = frontend
         self._cache = cache
         self._metrics = metrics
+        self._warned = warned
         self.voices = voices
 
     def plan(self, request: SpeakRequest, default_voice: str) -> Plan:
@@ -92,29 +95,28 @@ class Synthesizer:
     def render(self, plan: Plan) -> Generator[Piece, None, None]:
         """The pieces of *plan* in order; raises VoiceError or UnsupportedPronunciationError where it happens."""
         n_sentences = len(plan.sentences)
-        warned: set[str] = set()
         for index, sentence in enumerate(plan.sentences):
             spec = self.voices.spec(sentence.voice or plan.voice)
             model = self.voices.model(spec.name)
-            warnings = [w for w in unsupported_controls(sentence, model, spec) if w not in warned]
-            warned.update(warnings)
-            for warning in warnings:
-                self._metrics.warnings.labels(warning.split(":")[0]).inc()
+            self._warned.extend(unsupported_controls(sentence, model, spec))
             for audio, synthesis_s in self._pieces(sentence, spec, model):
-                yield Piece(
-                    with_gain(audio, sentence.prosody.volume),
-                    index,
-                    n_sentences,
-                    synthesis_s,
-                    tuple(warnings),
-                )
-                warnings = []
+                sound = with_gain(audio, sentence.prosody.volume)
+                yield Piece(sound, index, n_sentences, synthesis_s, self._take_warnings())
             if sentence.pause_s and (index + 1 < n_sentences or not sentence.spans):
-                yield Piece(silence(sentence.pause_s, model.sample_rate), index, n_sentences)
+                pause = silence(sentence.pause_s, model.sample_rate)
+                yield Piece(pause, index, n_sentences, warnings=self._take_warnings())
+
+    def _take_warnings(self) -> tuple[str, ...]:
+        """What the piece just made was warned of; nothing else ran on this thread since."""
+        warnings = tuple(dict.fromkeys(self._warned))
+        self._warned.clear()
+        for warning in warnings:
+            self._metrics.warnings.labels(warning.split(":")[0]).inc()
+        return warnings
 
     def _pieces(
         self, sentence: Sentence, spec: VoiceSpec, model: SpeechModel
-    ) -> Iterator[tuple[Audio, float]]:
+    ) -> Generator[tuple[Audio, float], None, None]:
         """The sound of one sentence with the seconds each piece took, from the cache or the model."""
         if not sentence.spans:
             return
@@ -126,6 +128,7 @@ class Synthesizer:
             return
         made: list[Audio] = []
         total_s = 0.0
+        is_as_asked = True
         pieces = model.synthesize(sentence)
         while True:
             start_s = time.perf_counter()
@@ -135,12 +138,18 @@ class Synthesizer:
             if audio is None:
                 break
             made.append(audio)
+            is_as_asked = is_as_asked and not self._warned
             yield audio, took_s
         whole = join(made, model.sample_rate)
+        if not len(whole.samples):
+            self._warned.append("silent_sentence: it has nothing that this voice can say")
+            yield whole, total_s
+            return
         self._metrics.audio_seconds.inc(whole.duration_s)
-        if whole.duration_s:
-            self._metrics.rtf.labels(spec.name).observe(total_s / whole.duration_s)
-        self._cache.put(key, whole)
+        self._metrics.rtf.labels(spec.name).observe(total_s / whole.duration_s)
+        # A sentence that was warned of is made anew each time, to be warned of again.
+        if is_as_asked:
+            self._cache.put(key, whole)
 
     def explain(self, request: SpeakRequest, default_voice: str) -> dict[str, Any]:
         """What would be said, as JSON; makes no sound."""

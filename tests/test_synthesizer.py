@@ -143,6 +143,18 @@ def test_what_the_voice_cannot_do_is_a_warning_and_speech_is_still_made(synthesi
     assert plan.warnings == ("unsupported_control:reference",)
 
 
+def test_what_cannot_be_read_is_a_warning_each_time(tmp_path: Path, metrics: Metrics) -> None:
+    synthesizer = build_synthesizer(Config(cache=CacheConfig(dir=tmp_path)), metrics)
+    voice = "kathleen-kerstin-yuetan"
+    for _ in range(2):
+        plan = synthesizer.plan(SpeakRequest("Say [[ hǂə ]] to him."), voice)
+        warnings = [warning for piece in synthesizer.render(plan) for warning in piece.warnings]
+        assert warnings == ["unknown_phoneme: this voice has no sound near 'ǂ'"]
+    (piece,) = synthesizer.render(synthesizer.plan(SpeakRequest("[[ ǂ ]]"), voice))
+    assert any(warning.startswith("silent_sentence") for warning in piece.warnings)
+    assert not len(piece.audio.samples)
+
+
 def test_repeat_says_it_again(synthesizer: Synthesizer) -> None:
     once = sound(rendered(synthesizer, SpeakRequest("Fire.")))
     thrice = sound(rendered(synthesizer, SpeakRequest("Fire.", repeat=3)))

@@ -48,6 +48,9 @@ class VoiceSpec:
         return sum(path.stat().st_size for path in self.files.values() if path.exists())
 
 
+def _ignore(warning: str) -> None: ...
+
+
 @dataclass(frozen=True)
 class ModelTools:
     """What a family may use; all of it belongs to the synth thread."""
@@ -57,6 +60,9 @@ class ModelTools:
     timer: StageTimer
     threads: int = 1
     """Threads onnxruntime may use inside one run."""
+
+    warn: Callable[[str], None] = _ignore
+    """Told, before the next piece, what of a sentence is said otherwise than asked or not at all."""
 
     stream: bool = True
     """False: one piece per sentence (tests, and files where latency does not matter)."""

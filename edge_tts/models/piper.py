@@ -87,7 +87,9 @@ class Piper:
         self.sample_rate = voice.sample_rate
 
     def synthesize(self, sentence: Sentence) -> Iterator[Audio]:
-        symbols, _ = self._symbols(sentence)
+        symbols, warnings = self._symbols(sentence)
+        for warning in warnings:
+            self._tools.warn(warning)
         if not symbols:
             return
         ids = phoneme_ids(symbols, self._config.ids)
@@ -171,7 +173,6 @@ class Piper:
                 known = ipa.nearest(symbol, self._config.ids)
                 if known is None:
                     warnings[f"unknown_phoneme: this voice has no sound near {symbol!r}"] = None
-                    log.debug("voice=%s has no sound near %r", self._voice.name, symbol)
                 symbols += known or []
         return symbols, tuple(warnings)
 

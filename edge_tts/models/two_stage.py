@@ -122,9 +122,11 @@ class TwoStage:
         self.sample_rate = spec.sample_rate
 
     def synthesize(self, sentence: Sentence) -> Iterator[Audio]:
-        phrases, _ = self._phrases(sentence)
+        phrases, warnings = self._phrases(sentence)
         prosody, _ = with_emotion(sentence.prosody, self._spec)
         speaker = self._speaker(sentence)
+        for warning in warnings:
+            self._tools.warn(warning)
         for phrase in phrases:
             yield from self.say(phrase, speaker, prosody)
             if phrase.pause_s:
@@ -143,10 +145,7 @@ class TwoStage:
 
     def _phrases(self, sentence: Sentence) -> tuple[list[Phrase], tuple[str, ...]]:
         with self._tools.timer.stage("phonemes"):
-            phrases, warnings = frontend.phrases(sentence, self._table.tokens, self._tools.phonemizer)
-        for warning in warnings:
-            log.debug("voice=%s %s", self._spec.name, warning)
-        return phrases, warnings
+            return frontend.phrases(sentence, self._table.tokens, self._tools.phonemizer)
 
     def _speaker(self, sentence: Sentence) -> str:
         speakers = self._spec.speakers

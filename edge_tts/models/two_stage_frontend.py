@@ -161,7 +161,12 @@ def _chinese(spans: Iterable[Span], known: Mapping[str, int], warnings: dict[str
 def _runs(span: Span, warnings: dict[str, None]) -> Iterator[tuple[list[pinyin.Syllable], str]]:
     """Syllables of what is said in one breath, and the marks up to the next."""
     if span.pronunciation is not None:
-        yield [pinyin.parse(written) for written in span.pronunciation.symbols.split()], span.text[-1:]
+        # The text of a tag or lexicon word is not read, but punctuation right after it belongs to it.
+        breath = BREATH.search(span.text[-1:])
+        yield (
+            [pinyin.parse(written) for written in span.pronunciation.symbols.split()],
+            breath.group() if breath else "",
+        )
         return
     parts = BREATH.split(span.text)
     for text, marks in itertools.zip_longest(parts[::2], parts[1::2], fillvalue=""):
