@@ -15,7 +15,6 @@ from types import TracebackType
 
 from edge_tts.cache import EmbeddingCache, PhraseCache
 from edge_tts.config import Config
-from edge_tts.doors import DOORS
 from edge_tts.metrics import Metrics
 from edge_tts.models.base import ModelTools
 from edge_tts.player import Player, open_player
@@ -59,6 +58,8 @@ def build_synthesizer(config: Config, metrics: Metrics) -> Synthesizer:
 
 async def run(config: Config, stop: asyncio.Event) -> None:
     """Speak until *stop* is set. Raises ConfigError, or VoiceError if the default voice cannot speak."""
+    from edge_tts.doors import DOORS  # only here: `edgetts say` needs no web server, which is 30 MB
+
     async with AsyncExitStack() as house:
         metrics = Metrics()
         player = await house.enter_async_context(open_player(config.audio, metrics))

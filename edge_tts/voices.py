@@ -174,6 +174,8 @@ class VoiceStore:
         spec = self.spec(name)
         self._make_room(spec)
         model = FAMILIES[spec.family](spec, self._tools)
+        # What loading took and let go of, twenty megabytes for a Piper voice, would stay for ever.
+        release_memory()
         self._loaded[name] = model
         log.info("loaded voice=%s family=%s rss_mb=%d", name, spec.family, rss_bytes() >> 20)
         self._metrics.voices_loaded.set(len(self._loaded))

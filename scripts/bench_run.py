@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -227,8 +228,19 @@ def bench_daemon(n_sentences: int, idle_s: float) -> dict[str, float]:
         return figures
 
 
-def report(quick: bool) -> list[tuple[str, str, str]]:
-    """Rows of (figure, measured, target)."""
+@dataclass(frozen=True)
+class Figures:
+    served: dict[str, float]
+    """The daemon with the bundled voice."""
+
+    bundled: dict[str, float]
+    """The bundled voice on one thread."""
+
+    engines: dict[tuple[str, int], dict[str, float]]
+    """(engine, threads) on the Piper graph; 0 threads is each engine's default."""
+
+
+def measured(quick: bool, piper_voice: Path | None) -> Figures:
     from tests.tiny_vits import build_piper
 
     n_sentences, idle_s = (5, 5.0) if quick else (20, 30.0)
@@ -236,18 +248,28 @@ def report(quick: bool) -> list[tuple[str, str, str]]:
     bundled_1 = run_worker("bundled", BUNDLED_VOICES, 1, n_sentences)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        build_piper(folder / "medium.onnx", size="medium")
+        if piper_voice:
+            (folder / "medium.onnx").symlink_to(piper_voice.resolve())
+            (folder / "medium.onnx.json").symlink_to(f"{piper_voice.resolve()}.json")
+        else:
+            build_piper(folder / "medium.onnx", size="medium")
         engines = {
             (engine, threads): run_worker(engine, folder, threads, max(3, n_sentences // 3))
             for engine in ("piper-graph", "piper-tts")
             for threads in (1, 0)
         }
+    return Figures(served, bundled_1, engines)
+
+
+def table(figures: Figures) -> list[tuple[str, str, str]]:
+    """Rows of (figure, measured, target)."""
+    served, engines = figures.served, figures.engines
     rows = [
         ("start to ready", f"{served['ready_s']:.2f} s"),
         ("first audio, cold (first request)", f"{served['cold_ms']:.0f} ms"),
         ("first audio, warm", f"{served['warm_ms']:.1f} ms"),
         ("first audio, cached", f"{served['cached_ms']:.1f} ms"),
-        ("RTF, one thread", f"{bundled_1['rtf']:.4f}"),
+        ("RTF, one thread", f"{figures.bundled['rtf']:.4f}"),
         ("RSS of the daemon", f"{served['rss_mb']:.0f} MB"),
         ("peak RSS of the daemon", f"{served['peak_rss_mb']:.0f} MB"),
         ("idle CPU", f"{served['idle_percent']:.2f} %"),
@@ -274,6 +296,30 @@ def report(quick: bool) -> list[tuple[str, str, str]]:
     return [(name, value, TARGETS.get(name, "")) for name, value in rows]
 
 
+def plot(figures: Figures, path: Path) -> None:
+    """First audio as bars, on a logarithmic axis: the engines lie far apart."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    from matplotlib import pyplot
+
+    bars = {
+        "bundled voice, cached": figures.served["cached_ms"],
+        "bundled voice": figures.served["warm_ms"],
+        "Piper-medium graph, edge_tts": figures.engines["piper-graph", 0]["first_audio_ms"],
+        "Piper-medium graph, piper-tts": figures.engines["piper-tts", 0]["first_audio_ms"],
+    }
+    figure, axes = pyplot.subplots(figsize=(8, 2.4), layout="constrained")
+    drawn = axes.barh(list(bars), list(bars.values()), color=["#2a7", "#2a7", "#2a7", "#999"])
+    axes.bar_label(drawn, fmt="%.0f ms", padding=4)
+    axes.set_xscale("log")
+    axes.set_xlim(0.5, max(bars.values()) * 3)
+    axes.set_xlabel("ms from the request to the first sound of a 20-word sentence")
+    axes.invert_yaxis()
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, metadata={"Date": None})
+
+
 def machine() -> str:
     model = next(
         (
@@ -294,11 +340,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer sentences, for a first look")
     parser.add_argument("--markdown", type=Path, help="also write the table here")
+    parser.add_argument(
+        "--piper", type=Path, help="a Piper voice (x.onnx with x.onnx.json) instead of one made on the spot"
+    )
+    parser.add_argument("--plot", type=Path, help="also draw first audio here, as SVG")
     options = parser.parse_args()
-    rows = report(options.quick)
-    table = ["| figure | measured | target |", "|---|---|---|", *(f"| {' | '.join(row)} |" for row in rows)]
-    text = "\n".join([f"Measured by `scripts/bench` on {machine()}.", "", *table, ""])
+    figures = measured(options.quick, options.piper)
+    rows = [f"| {' | '.join(row)} |" for row in table(figures)]
+    head = ["| figure | measured | target |", "|---|---|---|"]
+    text = "\n".join([f"Measured by `scripts/bench` on {machine()}.", "", *head, *rows, ""])
     print(text)
+    if options.plot:
+        plot(figures, options.plot)
     if options.markdown:
         options.markdown.write_text(text, encoding="utf-8")
 
