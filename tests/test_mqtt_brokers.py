@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from paho.mqtt import publish
 from paho.mqtt.enums import MQTTProtocolVersion
 
 from edge_tts.config import Config, MqttConfig, QueueConfig
@@ -168,6 +169,20 @@ async def test_the_embedded_broker(embedded: Config) -> None:
             phone.publish(f"{BASE}/say", b"\xff")
             assert (await phone.event("failed"))["code"] == "bad_request"
             phone.close()
+
+
+async def test_the_embedded_broker_loses_nothing_of_those_who_hang_up_at_once(embedded: Config) -> None:
+    """What mosquitto_pub does. amqtt 0.12 sent it what others had subscribed to, and lost its message meanwhile."""
+    port = embedded.mqtt.embedded_port
+    async with opened(embedded) as service:
+        await until(lambda: "mqtt_disconnected" not in problems(service))
+        phone = await asyncio.to_thread(Phone, port, MQTTProtocolVersion.MQTTv311)
+        await until(lambda: phone.latest("status") == "online")
+        for number in range(10):
+            await asyncio.to_thread(publish.single, f"{BASE}/say", f"Number {number}.", port=port)
+        await until(lambda: len(service.jobs()) == 10)
+        service.stop()
+        phone.close()
 
 
 async def test_the_embedded_broker_finds_another_one(embedded: Config, broker: Mosquitto) -> None:
