@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from edge_tts.app import build_synthesizer
-from edge_tts.config import AudioConfig, CacheConfig, Config, QueueConfig, StateConfig, VoicesConfig
+from edge_tts.config import Config, QueueConfig, StateConfig
 from edge_tts.errors import QueueFullError, RequestError, TextTooLongError, UnknownJobError, UnknownVoiceError
 from edge_tts.metrics import Metrics
 from edge_tts.player import open_player
@@ -22,16 +22,6 @@ from edge_tts.service import Service, Update, open_service
 from edge_tts.speech import EventType, JobEvent, Priority, SpeakRequest
 
 LONG = "This is a long announcement that nobody in the house will ever want to hear to its end, is it not?"
-
-
-@pytest.fixture
-def config(tmp_path: Path) -> Config:
-    return Config(
-        audio=AudioConfig(sink="null", buffer_ms=40),
-        voices=VoicesConfig(default="hum"),
-        cache=CacheConfig(dir=tmp_path / "cache"),
-        state=StateConfig(dir=tmp_path / "state"),
-    )
 
 
 @asynccontextmanager
