@@ -9,15 +9,16 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from types import TracebackType
 
 from edge_tts.cache import EmbeddingCache, PhraseCache
 from edge_tts.config import Config
+from edge_tts.errors import ConfigError, UnknownVoiceError
 from edge_tts.metrics import Metrics
 from edge_tts.models.base import ModelTools
-from edge_tts.player import Player, open_player
+from edge_tts.player import open_player
 from edge_tts.renderer import Renderer, open_renderer
 from edge_tts.service import Service, open_service
 from edge_tts.speech import SpeakRequest
@@ -31,6 +32,9 @@ log = logging.getLogger(__name__)
 
 CHECK_EVERY_S = 10.0
 """How often the daemon looks whether it hangs; systemd may ask for more."""
+
+STOP_DEADLINE_S = 10.0
+"""A stop that takes longer hangs; systemd's TimeoutStopSec is longer still."""
 
 HUNG_EXIT_STATUS = 70
 """EX_SOFTWARE: systemd starts us again."""
@@ -64,8 +68,11 @@ async def run(config: Config, stop: asyncio.Event) -> None:
         metrics = Metrics()
         player = await house.enter_async_context(open_player(config.audio, metrics))
         renderer = await house.enter_async_context(open_renderer(lambda: build_synthesizer(config, metrics)))
-        await asyncio.gather(_warm_up(config, renderer), _find_device(player))
+        _, device_problem = await asyncio.gather(_warm_up(config, renderer), player.probe())
         service = await house.enter_async_context(open_service(config, renderer, player, metrics))
+        if device_problem:
+            log.warning("sound device: %s; announcements wait for it", device_problem)
+            service.report_problem("device_unavailable", str(device_problem))
         for name, open_door in DOORS.items():
             log.debug("opening door %s", name)
             await house.enter_async_context(open_door(service, config))
@@ -75,25 +82,24 @@ async def run(config: Config, stop: asyncio.Event) -> None:
         await stop.wait()
         notify("STOPPING=1")
         log.info("stopping")
+        # While the doors are open: whoever waits for an outcome gets it.
+        await service.wind_down()
 
 
 async def _warm_up(config: Config, renderer: Renderer) -> None:
     """Load the default voice and say a word into nothing: the first run of a graph is the slow one."""
 
     def speak() -> None:
-        voices = renderer.synthesizer.voices
-        plan = renderer.synthesizer.plan(SpeakRequest("One, two, 3."), config.voices.default)
+        synthesizer = renderer.synthesizer
+        try:
+            plan = synthesizer.plan(SpeakRequest("One, two, 3."), config.voices.default)
+        except UnknownVoiceError as error:
+            raise ConfigError(f"voices.default: {error}") from error
         for sentence in plan.sentences:
-            for _ in voices.model(plan.voice).synthesize(sentence):
+            for _ in synthesizer.voices.loaded(plan.voice).model.synthesize(sentence):
                 pass
 
     await renderer.call(speak)
-
-
-async def _find_device(player: Player) -> None:
-    """Start PortAudio now rather than in front of the first announcement; a device may still be missing."""
-    if (problem := await player.probe()) is not None:
-        log.warning("sound device: %s; announcements wait for it", problem)
 
 
 @asynccontextmanager
@@ -163,7 +169,14 @@ def serve(config: Config) -> None:
 
 async def _until_signalled(config: Config) -> None:
     stop = asyncio.Event()
-    on_signal: Callable[[], None] = stop.set
+
+    def on_signal() -> None:
+        stop.set()
+        # A thread that hangs would keep the process for ever, and the loop with it: no timer of the loop helps.
+        last_resort = threading.Timer(STOP_DEADLINE_S, _end_now)
+        last_resort.daemon = True
+        last_resort.start()
+
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, on_signal)
     await run(config, stop)

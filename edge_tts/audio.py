@@ -146,30 +146,37 @@ def read_sound(path: Path) -> Audio:
     return Audio(np.ascontiguousarray(samples.mean(axis=1)), sample_rate)
 
 
-def encoded(audio: Audio, format: str) -> bytes:
-    """The bytes of *audio* in one of FORMATS."""
-    if format == "wav":
-        return wav_header(audio.sample_rate, len(audio.samples)) + to_pcm16(audio.samples)
-    if format == "pcm":
-        return to_pcm16(audio.samples)
-    import soundfile
+_CONTAINERS = {"flac": ("FLAC", "PCM_16"), "mp3": ("MP3", "MPEG_LAYER_III"), "opus": ("OGG", "OPUS")}
+"""Compressed formats → libsndfile's names of container and encoding."""
 
-    container, subtype = {
-        "flac": ("FLAC", "PCM_16"),
-        "mp3": ("MP3", "MPEG_LAYER_III"),
-        "opus": ("OGG", "OPUS"),
-    }[format]
-    if format == "opus":
-        audio = resampled(audio, _OPUS_SAMPLE_RATE)
-    # Not a BytesIO: its callbacks need memory that is writable and executable, which the unit forbids
-    # (MemoryDenyWriteExecute); a file without a name needs none.
-    descriptor = os.memfd_create("sound")
-    try:
-        soundfile.write(
-            f"/proc/self/fd/{descriptor}", audio.samples, audio.sample_rate, format=container, subtype=subtype
+
+class CompressedSound:
+    """A FLAC, MP3 or Ogg Opus file in memory, written as its sound comes: hours of speech never exist uncompressed."""
+
+    def __init__(self, format: str, sample_rate: int) -> None:
+        import soundfile
+
+        container, subtype = _CONTAINERS[format]
+        to_rate = _OPUS_SAMPLE_RATE if format == "opus" else sample_rate
+        self._resampler = Resampler(sample_rate, to_rate)
+        # Not a BytesIO: its callbacks need memory that is writable and executable, which the unit forbids
+        # (MemoryDenyWriteExecute); a file without a name needs none.
+        self._descriptor = os.memfd_create("sound", os.MFD_CLOEXEC)
+        self._file: Any = soundfile.SoundFile(
+            f"/proc/self/fd/{self._descriptor}", "w", to_rate, 1, subtype, format=container
         )
-        os.lseek(descriptor, 0, os.SEEK_SET)
-        with os.fdopen(os.dup(descriptor), "rb") as file:
-            return file.read()
-    finally:
-        os.close(descriptor)
+
+    def write(self, audio: Audio) -> int:
+        """Add *audio*; returns the size of the file so far in bytes."""
+        self._file.write(self._resampler.resample(audio).samples)
+        return os.fstat(self._descriptor).st_size
+
+    def finish(self) -> bytes:
+        """The whole file."""
+        self._file.write(self._resampler.flush().samples)
+        self._file.close()
+        return os.pread(self._descriptor, os.fstat(self._descriptor).st_size, 0)
+
+    def close(self) -> None:
+        self._file.close()
+        os.close(self._descriptor)

@@ -78,6 +78,9 @@ class PhraseCache:
             try:
                 folder.mkdir(parents=True, exist_ok=True)
                 self._size_bytes = sum(path.stat().st_size for path in folder.glob("*.wav"))
+                for partial in folder.glob("*.part"):
+                    if time.time() - partial.stat().st_mtime > TOUCH_AFTER_S:
+                        partial.unlink(missing_ok=True)  # a power cut's
             except OSError as error:
                 self._failed(error)
 
@@ -109,9 +112,13 @@ class PhraseCache:
             if self._size_bytes + size_bytes > self._limit_bytes:
                 self._make_room(size_bytes)
             # Written beside it and renamed: a power cut leaves either the whole sentence or none.
-            partial = path.with_suffix(".part")
-            write_wav(partial, audio)
-            partial.replace(path)
+            # The process is in the name: `edgetts say` may write the same sentence beside the daemon.
+            partial = path.with_suffix(f".{os.getpid()}.part")
+            try:
+                write_wav(partial, audio)
+                partial.replace(path)
+            finally:
+                partial.unlink(missing_ok=True)
             self._size_bytes += size_bytes
             self._is_failing = False
         except OSError as error:

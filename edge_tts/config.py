@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import os
 import types
 import typing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import yaml
 
@@ -23,8 +24,22 @@ BUNDLED_VOICES = Path(__file__).resolve().parent.parent / "models_onnx"
 
 
 def _at_least(name: str, value: float, least: float) -> None:
-    if value < least:
-        raise ValueError(f"{name} must be at least {least}, not {value}")
+    _between(name, value, least, math.inf)
+
+
+def _between(name: str, value: float, least: float, most: float) -> None:
+    # Written so that NaN, which compares false with everything, is refused.
+    if not least <= value <= most or value == math.inf:
+        limits = f"at least {least}" if most == math.inf else f"{least} to {most}"
+        raise ValueError(f"{name} must be {limits}, not {value}")
+
+
+def _has_port(parts: SplitResult) -> bool:
+    """Whether the port, if there is one, is a possible one: reading it raises otherwise."""
+    try:
+        return parts.port is None or parts.port > 0
+    except ValueError:
+        return False
 
 
 @dataclass(frozen=True)
@@ -84,7 +99,7 @@ class MqttConfig:
     def __post_init__(self) -> None:
         if self.url is not None and self.url != "embedded":
             parts = urlsplit(self.url)
-            if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
+            if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname or not _has_port(parts):
                 raise ValueError(
                     f"url must be mqtt://host[:port], mqtts://host[:port] or embedded, not {parts.scheme or self.url}"
                 )
@@ -94,7 +109,8 @@ class MqttConfig:
                 raise ValueError(f"{name} must be a topic name without + and #, not {value!r}")
         if "/" in self.device or self.device == "all":
             raise ValueError(f"device must be one topic level other than 'all', not {self.device!r}")
-        _at_least("keepalive_s", self.keepalive_s, 5)
+        _between("keepalive_s", self.keepalive_s, 5, 65535)
+        _between("embedded_port", self.embedded_port, 1, 65535)
 
 
 @dataclass(frozen=True)
@@ -136,8 +152,10 @@ class AudioConfig:
             raise ValueError(f"volume must be 0 to 100, not {self.volume}")
         if self.sample_rate is not None and not 8000 <= self.sample_rate <= 192000:
             raise ValueError(f"sample_rate must be 8000 to 192000 Hz, not {self.sample_rate}")
-        _at_least("buffer_ms", self.buffer_ms, 10)
-        for name in ("lead_in_ms", "lead_in_idle_s", "close_after_s", "fade_ms", "device_wait_s"):
+        _between("buffer_ms", self.buffer_ms, 10, 2000)
+        _between("lead_in_ms", self.lead_in_ms, 0, 10_000)
+        _between("fade_ms", self.fade_ms, 0, 1000)
+        for name in ("lead_in_idle_s", "close_after_s", "device_wait_s"):
             _at_least(name, getattr(self, name), 0)
 
 
@@ -167,7 +185,7 @@ class TextConfig:
 
     def __post_init__(self) -> None:
         for name in ("sentence_pause_ms", "paragraph_pause_ms"):
-            _at_least(name, getattr(self, name), 0)
+            _between(name, getattr(self, name), 0, 10_000)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ SpeechError
 │   ├── TextTooLongError, NothingToSayError, MarkupError, UnsupportedPronunciationError
 │   ├── BadJsonError, InvalidFieldError, BodyTooLargeError
 │   ├── UnknownJobError
+│   ├── ShuttingDownError
 │   └── QueueFullError    try again later (HTTP 429)
 ├── VoiceError            an installed voice: VoiceLoadError, SynthesisError, MemoryBudgetError
 └── DeviceError           the sound device
@@ -144,6 +145,15 @@ class QueueFullError(RequestError):
         super().__init__(
             f"{limit} requests are waiting already (queue.max_jobs); try again when some are spoken"
         )
+
+
+class ShuttingDownError(RequestError):
+    """The daemon is ending; it will be back if systemd starts it again."""
+
+    code = "shutting_down"
+
+    def __init__(self) -> None:
+        super().__init__("the daemon is stopping and takes no more announcements; try again in a moment")
 
 
 class VoiceError(SpeechError):

@@ -104,7 +104,7 @@ class JobQueue:
             present.add(self.speaking.priority)
         if present & YIELDS_TO[job.priority]:
             return self._give_way(job)
-        replaced = [other for other in self._all_waiting() if _replaces(job, other)]
+        replaced = [other for other in self.all_waiting() if replaces(job, other)]
         ended = [other for other in self.waiting if other.priority in ENDS_WAITING[job.priority]]
         if not replaced and not ended:
             self.check_room(job.priority)
@@ -153,11 +153,12 @@ class JobQueue:
 
     def clear(self) -> list[Job]:
         """Take every waiting job out."""
-        jobs = self._all_waiting()
+        jobs = self.all_waiting()
         self.waiting, self.held_progress = [], None
         return jobs
 
-    def _all_waiting(self) -> list[Job]:
+    def all_waiting(self) -> list[Job]:
+        """Also the progress message held back."""
         return self.waiting + ([self.held_progress] if self.held_progress else [])
 
     def _insert(self, job: Job) -> None:
@@ -166,5 +167,6 @@ class JobQueue:
         self.waiting.insert(position, job)
 
 
-def _replaces(job: Job, other: Job) -> bool:
+def replaces(job: Job, other: Job) -> bool:
+    """Whether *job* takes the place of the unsaid *other*."""
     return job.request.replace is not None and job.request.replace == other.request.replace

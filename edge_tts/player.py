@@ -7,14 +7,14 @@ but obey. So nothing is shared, and a stop takes effect within one block and the
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ from edge_tts.errors import DeviceError
 from edge_tts.metrics import Metrics
 from edge_tts.sinks import AudioSink, open_sink
 from edge_tts.speech import Audio, Piece, silence
+from edge_tts.threads import OneThread, one_thread
 
 log = logging.getLogger(__name__)
 
@@ -36,8 +37,6 @@ CALL_DEADLINE_S = 10.0
 
 RETRY_S = (0.2, 0.5, 1.0, 2.0)
 """Pauses between attempts to reopen a device; the last one repeats."""
-
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,27 +53,18 @@ class Playback:
 class Player:
     """Plays one announcement at a time. Runs on the event loop; made by `open_player`."""
 
-    def __init__(
-        self,
-        config: AudioConfig,
-        sink: AudioSink,
-        metrics: Metrics,
-        playback: ThreadPoolExecutor,
-        *,
-        call_deadline_s: float = CALL_DEADLINE_S,
-    ) -> None:
+    def __init__(self, config: AudioConfig, sink: AudioSink, metrics: Metrics, thread: OneThread) -> None:
         self.config = config
         self.sink = sink
         self.metrics = metrics
-        self._playback = playback
-        self._call_deadline_s = call_deadline_s
+        self.call = thread.call
+        self._thread = thread
         self._interruption = asyncio.Event()
         self._resumption = asyncio.Event()
         self._resumption.set()
         self._close_timer: asyncio.TimerHandle | None = None
         self._closing: asyncio.Task[None] | None = None
         self._idle_since_s = float("-inf")
-        self._call_since_s: float | None = None
         self.on_problem: Callable[[str | None], None] = lambda message: None
         """Called with what is wrong with the device, and with None when it works again."""
 
@@ -94,10 +84,7 @@ class Player:
 
     @property
     def stuck_s(self) -> float:
-        """How long the sink has been over the deadline of a call; 0 while it answers. For the watchdog."""
-        if self._call_since_s is None:
-            return 0.0
-        return max(0.0, time.monotonic() - self._call_since_s - self._call_deadline_s)
+        return self._thread.stuck_s
 
     async def play(
         self,
@@ -119,11 +106,16 @@ class Player:
         track = _Track(self, name, gain)
         try:
             async for block, is_speech in self._blocks(pieces, chime, on_piece):
-                if is_speech and not track.spoken_samples:
-                    on_first_block()
+                was_silent = not track.spoken_samples
                 if not await track.write(block, is_speech):
                     break
+                if was_silent and track.spoken_samples:
+                    on_first_block()
             await track.finish()
+        except BaseException:
+            # Whatever went wrong: the next announcement starts on a sink that knows nothing of this one.
+            await self.call(self.sink.close)
+            raise
         finally:
             self._idle_since_s = time.monotonic()
             self._schedule_closing()
@@ -141,7 +133,7 @@ class Player:
         if self.config.lead_in_ms and idle_s > self.config.lead_in_idle_s:
             yield silence(self.config.lead_in_ms / 1000, sample_rate), False
         if chime:
-            async for block in self._resampled([chime], sample_rate):
+            for block in await self.call(_all_blocks, chime, sample_rate):
                 yield block, False
         piece: Piece | None = first
         blocks = _Blocks(sample_rate)
@@ -152,14 +144,6 @@ class Player:
             piece = await self._unless_interrupted(anext(pieces, None))
         for block in await self.call(blocks.rest):
             yield block, True
-
-    async def _resampled(self, sounds: list[Audio], sample_rate: int) -> AsyncIterator[Audio]:
-        blocks = _Blocks(sample_rate)
-        for sound in sounds:
-            for block in await self.call(blocks.add, sound):
-                yield block
-        for block in await self.call(blocks.rest):
-            yield block
 
     async def _unless_interrupted(self, awaitable: Any) -> Any:
         """The result, or None as soon as somebody interrupts: a slow voice must not delay a stop."""
@@ -174,23 +158,14 @@ class Player:
                 wanted.cancel()
                 await asyncio.wait({wanted})
 
-    async def call(self, function: Callable[..., _T], *args: Any) -> _T:
-        """Run *function* on the playback thread."""
-        self._call_since_s = time.monotonic()
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._playback, function, *args)
-        finally:
-            self._call_since_s = None
-
     async def reopen(self, name: str, sample_rate: int, reason: DeviceError) -> None:
         """Get the sink back after it failed; raises DeviceError after `audio.device_wait_s`, or at once on a stop."""
         self.metrics.device_failures.inc()
         self.on_problem(str(reason))
         log.warning("sound device: %s", reason)
         give_up_s = time.monotonic() + self.config.device_wait_s
-        for attempt in range(1_000_000):
+        for pause_s in itertools.chain(RETRY_S, itertools.repeat(RETRY_S[-1])):
             await self.call(self.sink.close)
-            pause_s = RETRY_S[min(attempt, len(RETRY_S) - 1)]
             await self._unless_interrupted(asyncio.sleep(pause_s))
             if self._interruption.is_set():
                 return
@@ -273,6 +248,11 @@ class _Blocks:
         return [*blocks, Audio(self._left, self._sample_rate)] if len(self._left) else blocks
 
 
+def _all_blocks(audio: Audio, sample_rate: int) -> list[Audio]:
+    blocks = _Blocks(sample_rate)
+    return [*blocks.add(audio), *blocks.rest()]
+
+
 class _Track:
     """One announcement on the sink: started at its first block, resumed where a failing device lost it."""
 
@@ -307,6 +287,8 @@ class _Track:
                 await self._write(faded_out(block, self._fade_s))
             return False
         await self._write(faded_in(block, self._fade_s) if was_paused else block)
+        if not self._is_started:
+            return False
         if is_speech:
             self.spoken_samples += len(block.samples)
         return True
@@ -323,8 +305,18 @@ class _Track:
         """Fall silent with the start of *block*, which will be said again, and wait."""
         if self._is_started:
             await self._write(faded_out(block, self._fade_s))
-            await self._player.call(self._player.sink.rest)
+        if self._is_started:
+            await self._rest()
         await self._player.wait_for_resume()
+
+    async def _rest(self) -> None:
+        try:
+            await self._player.call(self._player.sink.rest)
+        except DeviceError as error:
+            # Gone in this very moment: the first block after the pause finds out and waits for it.
+            log.warning("sound device: %s", error)
+            await self._player.call(self._player.sink.close)
+            self._is_started = False
 
     async def _write(self, block: Audio) -> None:
         player = self._player
@@ -339,6 +331,9 @@ class _Track:
                     player.metrics.underflows.inc()
                 self._recent.append(pending.popleft())
             except DeviceError as error:
+                self._is_started = False
+                if not player.sink.can_resume:
+                    raise
                 await player.reopen(self._name, block.sample_rate, error)
                 if player.is_interrupted:
                     return
@@ -354,6 +349,8 @@ class _Track:
         try:
             await self._player.call(self._player.sink.finish)
         except DeviceError as error:
+            if not self._player.sink.can_resume:
+                raise
             # All but the buffer's last moments was heard; the next announcement will find out more.
             log.warning("sound device: %s", error)
             await self._player.call(self._player.sink.close)
@@ -362,8 +359,8 @@ class _Track:
 @asynccontextmanager
 async def open_player(config: AudioConfig, metrics: Metrics) -> AsyncIterator[Player]:
     """The player with its sink and thread; the device itself is opened by the first sound."""
-    with ThreadPoolExecutor(1, thread_name_prefix="playback") as playback:
-        player = Player(config, open_sink(config), metrics, playback)
+    with one_thread("playback", CALL_DEADLINE_S) as thread:
+        player = Player(config, open_sink(config), metrics, thread)
         try:
             yield player
         finally:

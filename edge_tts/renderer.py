@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from edge_tts.speech import Piece
 from edge_tts.synthesizer import Plan, Synthesizer
+from edge_tts.threads import OneThread, one_thread
 
-CALL_DEADLINE_S = 60.0
+CALL_DEADLINE_S = 120.0
 """One piece, or loading one voice, takes less than this on any board worth its name; the watchdog waits for it."""
 
 _T = TypeVar("_T")
@@ -22,36 +21,31 @@ _T = TypeVar("_T")
 class Renderer:
     """Runs a synthesizer on its own thread. Made by `open_renderer`."""
 
-    def __init__(self, synthesizer: Synthesizer, thread: ThreadPoolExecutor) -> None:
+    def __init__(self, synthesizer: Synthesizer, thread: OneThread) -> None:
         self.synthesizer = synthesizer
         """Its methods only by `call`."""
 
+        self.call = thread.call
         self._thread = thread
-        self._busy_since_s: float | None = None
-
-    async def call(self, function: Callable[..., _T], *args: Any) -> _T:
-        """Run *function* on the synth thread, when its turn comes."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._timed, function, *args)
-
-    def _timed(self, function: Callable[..., _T], *args: Any) -> _T:
-        self._busy_since_s = time.monotonic()
-        try:
-            return function(*args)
-        finally:
-            self._busy_since_s = None
+        self._callers_turn = asyncio.Semaphore(1)
 
     @property
     def stuck_s(self) -> float:
-        """How long the synth thread has been over the deadline of a call; 0 while it works. For the watchdog."""
-        since_s = self._busy_since_s
-        return 0.0 if since_s is None else max(0.0, time.monotonic() - since_s - CALL_DEADLINE_S)
+        return self._thread.stuck_s
 
-    async def stream(self, plan: Plan) -> AsyncGenerator[Piece, None]:
-        """The pieces of *plan*, rendered ahead of the caller to the end of the next sentence."""
+    async def call_in_turn(self, function: Callable[..., _T], *args: Any) -> _T:
+        """`call` for those who want the sound themselves: they have one place on the thread between them, so that
+        an announcement waits for one piece at most, however many they are."""
+        async with self._callers_turn:
+            return await self.call(function, *args)
+
+    async def stream(self, plan: Plan, *, is_for_caller: bool = False) -> AsyncGenerator[Piece, None]:
+        """The pieces of *plan*, rendered ahead of the listener to the end of the next sentence."""
         # A generator: nothing has run yet, and only the synth thread runs and closes it.
         pieces = self.synthesizer.render(plan)
         ahead = _Ahead()
-        producer = asyncio.create_task(self._produce(pieces, ahead))
+        call = self.call_in_turn if is_for_caller else self.call
+        producer = asyncio.create_task(_produce(lambda: call(next, pieces, None), ahead))
         try:
             while (piece := await ahead.take()) is not None:
                 yield piece
@@ -60,18 +54,19 @@ class Renderer:
             await asyncio.wait({producer})
             await self.call(pieces.close)
 
-    async def _produce(self, pieces: Generator[Piece, None, None], ahead: _Ahead) -> None:
-        try:
-            while True:
-                await ahead.has_room()
-                # None marks the end: StopIteration cannot travel through a future.
-                piece = await self.call(next, pieces, None)
-                ahead.put(piece)
-                if piece is None:
-                    return
-        except Exception as error:
-            # Handed to whoever listens, who decides what it means.
-            ahead.put(error)
+
+async def _produce(render_next: Callable[[], Awaitable[Piece | None]], ahead: _Ahead) -> None:
+    """Fill *ahead* until None, which marks the end: StopIteration cannot travel through a future."""
+    try:
+        while True:
+            await ahead.has_room()
+            piece = await render_next()
+            ahead.put(piece)
+            if piece is None:
+                return
+    except Exception as error:
+        # Handed to whoever listens, who decides what it means.
+        ahead.put(error)
 
 
 class _Ahead:
@@ -111,5 +106,5 @@ class _Ahead:
 @asynccontextmanager
 async def open_renderer(build: Callable[[], Synthesizer]) -> AsyncIterator[Renderer]:
     """The renderer with its thread, on which *build* makes the synthesizer."""
-    with ThreadPoolExecutor(1, thread_name_prefix="synth") as thread:
-        yield Renderer(await asyncio.get_running_loop().run_in_executor(thread, build), thread)
+    with one_thread("synth", CALL_DEADLINE_S) as thread:
+        yield Renderer(await thread.call(build), thread)

@@ -10,15 +10,23 @@ import itertools
 import logging
 import time
 from collections import OrderedDict, deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 from edge_tts.audio import read_sound, volume_gain
 from edge_tts.config import Config
-from edge_tts.errors import RequestError, SpeechError, TextTooLongError, UnknownJobError, UnknownVoiceError
-from edge_tts.jobs import Ending, Job, JobQueue
+from edge_tts.errors import (
+    QueueFullError,
+    RequestError,
+    ShuttingDownError,
+    SpeechError,
+    TextTooLongError,
+    UnknownJobError,
+    UnknownVoiceError,
+)
+from edge_tts.jobs import Ending, Job, JobQueue, replaces
 from edge_tts.metrics import Metrics
 from edge_tts.player import Player
 from edge_tts.renderer import Renderer
@@ -30,6 +38,7 @@ log = logging.getLogger(__name__)
 
 MAX_UPDATES_BEHIND = 1000
 REMEMBERED_IDS = 1024
+WIND_DOWN_S = 2.0
 
 Update = JobEvent | DeviceState
 
@@ -54,8 +63,8 @@ class Service:
         self._jobs: OrderedDict[str, Job] = OrderedDict()
         self._scheduled: dict[str, asyncio.TimerHandle] = {}
         self._ids: OrderedDict[str, tuple[float, asyncio.Future[str]]] = OrderedDict()
-        self._readers: list[deque[Update]] = []
-        self._reader_wakes: list[asyncio.Event] = []
+        self._readers: list[_Reader] = []
+        self._is_stopping = False
         self._problems: dict[str, str] = {}
         self.checks: list[Callable[[], str | None]] = []
         """What doors add to `stuck`: each returns what hangs, or None."""
@@ -66,6 +75,10 @@ class Service:
         self._run = f"{int(time.time()):x}"
         self._kept = KeptState(config, self.report_problem)
         self._state = self._kept.load()
+        installed = renderer.synthesizer.voices.installed.voices
+        if self._state.voice not in installed:
+            log.warning("voice %s is no longer installed; using %s", self._state.voice, config.voices.default)
+            self._state = replace(self._state, voice=config.voices.default)
         player.on_problem = lambda message: self.report_problem("device_unavailable", message)
 
     # Requests
@@ -75,9 +88,13 @@ class Service:
         self._check(request)
         if request.id is None:
             return Receipt(await self._accept(request), is_duplicate=False)
-        first = self._first_of(request.id)
-        if first is not None:
-            return Receipt(await asyncio.shield(first), is_duplicate=True)
+        while (first := self._first_of(request.id)) is not None:
+            try:
+                return Receipt(await asyncio.shield(first), is_duplicate=True)
+            except asyncio.CancelledError:
+                if not first.cancelled():
+                    raise
+                # Its caller hung up before it was accepted: now it is our turn.
         # Remembered before the first await: two of the same id may arrive in the same moment.
         job: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._ids[request.id] = (time.monotonic(), job)
@@ -85,9 +102,12 @@ class Service:
             job.set_result(await self._accept(request))
         except BaseException as error:
             # Refused: the same id may try again. Whoever waits for it gets the same answer.
-            del self._ids[request.id]
-            job.set_exception(error if isinstance(error, Exception) else RequestError("cancelled"))
-            job.exception()
+            self._ids.pop(request.id, None)
+            if isinstance(error, Exception):
+                job.set_exception(error)
+                job.exception()
+            else:
+                job.cancel()
             raise
         return Receipt(job.result(), is_duplicate=False)
 
@@ -108,8 +128,12 @@ class Service:
     async def _accept(self, request: SpeakRequest) -> str:
         accepted_s = time.monotonic()
         self._queue.check_room(request.priority)
+        if len(self._scheduled) >= self.config.queue.max_jobs:
+            raise QueueFullError(self.config.queue.max_jobs)
         name = f"{self._run}-{next(self._numbers)}"
-        plan = await self._plan(request)
+        plan = await self._plan(request, self._renderer.call)
+        if self._is_stopping:
+            raise ShuttingDownError
         ttl_s = self.config.queue.ttl_s if request.ttl_s is None else request.ttl_s
         delay_s = max(0.0, request.at - time.time()) if request.at else 0.0
         queued = JobEvent(
@@ -118,8 +142,11 @@ class Service:
         )  # fmt: skip
         job = Job(name, request, plan, accepted_s, accepted_s + delay_s + ttl_s, request.priority, queued)
         job.warnings.extend(plan.warnings)
+        for other in [self._jobs[scheduled] for scheduled in self._scheduled]:
+            if replaces(job, other):
+                self._unschedule(other)
+                self._end(other, EventType.SUPERSEDED, code="replaced")
         if delay_s:
-            self._check_scheduled()
             self._remember(job)
             timer = asyncio.get_running_loop().call_later(delay_s, self._arrive_scheduled, job)
             self._scheduled[name] = timer
@@ -127,14 +154,9 @@ class Service:
             self._arrive(job)
         return name
 
-    async def _plan(self, request: SpeakRequest) -> Plan:
+    async def _plan(self, request: SpeakRequest, call: Callable[..., Awaitable[Plan]]) -> Plan:
         spoken = replace(request, speed=request.speed * self._state.speed)
-        return await self._renderer.call(self._renderer.synthesizer.plan, spoken, self._state.voice)
-
-    def _check_scheduled(self) -> None:
-        if len(self._scheduled) >= self.config.queue.max_jobs:
-            # The same limit and the same error as for those that wait for their turn.
-            JobQueue(0).check_room(Priority.MESSAGE)
+        return await call(self._renderer.synthesizer.plan, spoken, self._state.voice)
 
     def _arrive_scheduled(self, job: Job) -> None:
         del self._scheduled[job.name]
@@ -154,10 +176,13 @@ class Service:
             self._remember(job)
             self._end(job, EventType.SUPERSEDED, code="paused")
             return
+        left_s = job.deadline_s - time.monotonic()
+        if left_s <= 0:
+            self._remember(job)
+            self._end(job, EventType.EXPIRED, code="expired")
+            return
         endings = self._queue.arrive(job)
-        job.expiry = asyncio.get_running_loop().call_later(
-            job.deadline_s - time.monotonic(), self._expire, job
-        )
+        job.expiry = asyncio.get_running_loop().call_later(left_s, self._expire, job)
         self._remember(job)
         for ending in endings:
             self._carry_out(ending)
@@ -256,6 +281,13 @@ class Service:
         self._wake.set()
         self._changed()
 
+    async def wind_down(self) -> None:
+        """Take nothing more, end everything and wait a moment for the outcome of what was being said."""
+        self._is_stopping = True
+        self.stop()
+        if self._queue.speaking:
+            await asyncio.wait({self._queue.speaking.outcome}, timeout=WIND_DOWN_S)
+
     async def repeat(self) -> Receipt:
         """Say the last spoken announcement again; raises UnknownJobError if there was none."""
         if self._last is None:
@@ -272,6 +304,7 @@ class Service:
                 self._wake.clear()
                 await self._wake.wait()
                 continue
+            self._changed()
             await self._speak(job)
             self._queue.done()
             self._changed()
@@ -288,7 +321,15 @@ class Service:
         except SpeechError as error:
             log.warning("failed job=%s code=%s: %s", job.name, error.code, error)
             self._end(job, EventType.FAILED, code=error.code, message=str(error))
-        except Exception:
+        except asyncio.CancelledError:
+            self._end(job, EventType.INTERRUPTED, code="cancelled")
+            raise
+        except Exception as error:
+            task = asyncio.current_task()
+            if task and task.cancelling():
+                # Closing a generator that still waits for the synth thread hides the cancellation.
+                self._end(job, EventType.INTERRUPTED, code="cancelled")
+                raise asyncio.CancelledError from error
             # Whatever a voice or a device throws: this job ends with an outcome, the next one speaks.
             log.exception("failed job=%s", job.name)
             self._end(
@@ -299,19 +340,15 @@ class Service:
         """Asked block by block: a volume set meanwhile is heard at once, one of the message's own stays."""
         return volume_gain(self._state.volume if job.request.volume is None else job.request.volume)
 
-    def _chime_of(self, job: Job) -> Audio | None:
-        name = self.config.audio.chime if job.request.chime is None else job.request.chime
+    def _chime_of(self, request: SpeakRequest) -> Audio | None:
+        """On the synth thread; None without one. Raises OSError or ValueError."""
+        name = self.config.audio.chime if request.chime is None else request.chime
         if not name:
             return None
         path = self.config.audio.sounds_dir / f"{name}.wav"
-        try:
-            if path.parent != self.config.audio.sounds_dir:
-                raise ValueError("a chime is a name without folders")
-            return read_sound(path)
-        except (OSError, ValueError) as error:
-            log.warning("chime: %s", error)
-            job.warnings.append(f"unknown_chime:{name}")
-            return None
+        if path.parent != self.config.audio.sounds_dir:
+            raise ValueError("a chime is a name without folders")
+        return read_sound(path)
 
     # Sound for callers
 
@@ -319,7 +356,8 @@ class Service:
         """Synthesize for a caller who wants the sound itself; use `async with aclosing(service.stream(r))`.
         Raises RequestError or VoiceError at the first piece."""
         self._check(request)
-        async with aclosing(self._renderer.stream(await self._plan(request))) as pieces:
+        plan = await self._plan(request, self._renderer.call_in_turn)
+        async with aclosing(self._renderer.stream(plan, is_for_caller=True)) as pieces:
             async for piece in pieces:
                 yield piece
 
@@ -346,10 +384,16 @@ class Service:
         self._set(volume=volume)
 
     def set_muted(self, is_muted: bool) -> None:
-        """Muting ends what is being said, unless it is important."""
+        """Muting ends what is being said and what waits, unless it is important."""
         self._set(is_muted=is_muted)
+        if not is_muted:
+            return
+        for job in self._queue.all_waiting():
+            if job.priority is not Priority.IMPORTANT:
+                self._queue.remove(job)
+                self._end(job, EventType.MUTED, code="muted")
         speaking = self._queue.speaking
-        if is_muted and speaking and speaking.priority is not Priority.IMPORTANT:
+        if speaking and speaking.priority is not Priority.IMPORTANT:
             self._interrupt(EventType.INTERRUPTED, "muted")
 
     def set_speed(self, speed: float) -> None:
@@ -390,22 +434,17 @@ class Service:
     def updates(self) -> Iterator[AsyncIterator[Update]]:
         """Every JobEvent and every change of DeviceState from now on: `with service.updates() as updates:
         async for update in updates`. A reader more than 1000 behind loses the oldest, counted in metrics."""
-        pending: deque[Update] = deque(maxlen=MAX_UPDATES_BEHIND)
-        wake = asyncio.Event()
-        self._readers.append(pending)
-        self._reader_wakes.append(wake)
+        reader = _Reader()
+        self._readers.append(reader)
         try:
-            yield _drain(pending, wake)
+            yield reader.updates()
         finally:
-            self._readers.remove(pending)
-            self._reader_wakes.remove(wake)
+            self._readers.remove(reader)
 
     def _publish(self, update: Update) -> None:
-        for pending, wake in zip(self._readers, self._reader_wakes, strict=True):
-            if len(pending) == MAX_UPDATES_BEHIND:
+        for reader in self._readers:
+            if not reader.put(update):
                 self.metrics.warnings.labels("updates_lost").inc()
-            pending.append(update)
-            wake.set()
         if isinstance(update, JobEvent):
             self.metrics.events.labels(str(update.event_type), update.source).inc()
 
@@ -413,6 +452,10 @@ class Service:
         """The one outcome of *job*."""
         if job.outcome.done():
             return
+        if job.expiry:
+            # A timer keeps what it is called with, however long the ttl.
+            job.expiry.cancel()
+            job.expiry = None
         event = replace(
             job.latest, event_type=event_type, warnings=tuple(dict.fromkeys(job.warnings)), **details
         )
@@ -460,7 +503,12 @@ class _Speaking:
         queued_s = self._started_s - job.accepted_s
         service.metrics.queue_time.observe(queued_s)
         self._update(queued_ms=round(queued_s * 1000))
-        chime = await service._renderer.call(service._chime_of, job)
+        chime = await self._chime()
+        if job.interruption:
+            # Stopped while it was being prepared; from here to the player there is no gap.
+            event_type, code = job.interruption
+            service._end(job, event_type, code=code)
+            return
         async with aclosing(service._renderer.stream(job.plan)) as pieces:
             playback = await service._player.play(
                 pieces,
@@ -479,6 +527,14 @@ class _Speaking:
         else:
             event_type, code = job.interruption or (EventType.INTERRUPTED, "cancelled")
             service._end(job, event_type, code=code, **figures)
+
+    async def _chime(self) -> Audio | None:
+        try:
+            return await self._service._renderer.call(self._service._chime_of, self._job.request)
+        except (OSError, ValueError) as error:
+            log.warning("chime: %s", error)
+            self._job.warnings.append(f"unknown_chime:{self._job.request.chime or 'the configured one'}")
+            return None
 
     def _on_piece(self, piece: Piece) -> None:
         self._audio_s += piece.audio.duration_s
@@ -503,12 +559,26 @@ def _fields(event: JobEvent) -> str:
     return " ".join(f"{name}={value}" for name in names if (value := getattr(event, name)) is not None)
 
 
-async def _drain(pending: deque[Update], wake: asyncio.Event) -> AsyncIterator[Update]:
-    while True:
-        while pending:
-            yield pending.popleft()
-        wake.clear()
-        await wake.wait()
+class _Reader:
+    """Somebody who reads updates at their own pace."""
+
+    def __init__(self) -> None:
+        self._pending: deque[Update] = deque(maxlen=MAX_UPDATES_BEHIND)
+        self._wake = asyncio.Event()
+
+    def put(self, update: Update) -> bool:
+        """False if the oldest unread one is lost for it."""
+        has_room = len(self._pending) < MAX_UPDATES_BEHIND
+        self._pending.append(update)
+        self._wake.set()
+        return has_room
+
+    async def updates(self) -> AsyncIterator[Update]:
+        while True:
+            while self._pending:
+                yield self._pending.popleft()
+            self._wake.clear()
+            await self._wake.wait()
 
 
 @asynccontextmanager
@@ -518,12 +588,10 @@ async def open_service(
     """The service, speaking what arrives; leaving ends what is being said with the outcome interrupted."""
     service = Service(config, renderer, player, metrics)
     runner = asyncio.create_task(service.run())
+    service.checks.append(lambda: "the queue" if runner.done() else None)
     try:
         yield service
     finally:
-        service.stop()
-        speaking = service._queue.speaking
-        if speaking:
-            await asyncio.wait({speaking.outcome}, timeout=2.0)
+        await service.wind_down()
         runner.cancel()
         await asyncio.wait({runner})

@@ -6,6 +6,7 @@ import logging
 import time
 import wave
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -30,6 +31,9 @@ HEAD_S = 0.03
 class AudioSink(Protocol):
     """One announcement is `start`, `write`…, `finish`. Every method may raise DeviceError; after that only
     `close` and `start` make sense."""
+
+    can_resume: bool
+    """Whether an announcement can go on after an error, `close` and `start`; else it has failed."""
 
     def probe(self) -> None:
         """Raises DeviceError if there is nothing to `start`."""
@@ -67,6 +71,8 @@ class DeviceSink:
     hardened unit forbids.
     """
 
+    can_resume = True
+
     def __init__(self, config: AudioConfig) -> None:
         self._config = config
         self._stream: Any = None
@@ -81,8 +87,13 @@ class DeviceSink:
         except OSError as error:
             raise DeviceError(f"PortAudio is missing ({error}); install the package libportaudio2") from error
         if self._is_stale:
-            sounddevice._terminate()
-            sounddevice._initialize()
+            try:
+                # Not initialized any more, if the last attempt failed half-way.
+                with suppress(sounddevice.PortAudioError):
+                    sounddevice._terminate()
+                sounddevice._initialize()
+            except sounddevice.PortAudioError as error:
+                raise DeviceError(f"PortAudio does not start: {error}") from error
             self._is_stale = False
         return sounddevice
 
@@ -208,6 +219,8 @@ def list_devices() -> list[tuple[str, bool]]:
 class WavSink:
     """One WAV file per announcement, as fast as it can be made."""
 
+    can_resume = False
+
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._file: wave.Wave_write | None = None
@@ -223,9 +236,6 @@ class WavSink:
         return sample_rate
 
     def start(self, name: str, sample_rate: int) -> None:
-        # A new attempt goes on in the file it began.
-        if self._file is not None:
-            return
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._path = self._folder / f"{name}.wav"
@@ -260,14 +270,19 @@ class WavSink:
             raise DeviceError(f"cannot write to {self._folder}: {error.strerror}") from error
 
     def close(self) -> None:
-        try:
-            self.finish()
-        except DeviceError as error:
-            log.warning("%s", error)
+        """What was begun and not finished is no announcement: its file goes."""
+        file, self._file = self._file, None
+        if file is not None:
+            with suppress(OSError):
+                file.close()
+            with suppress(OSError):
+                self._path.with_suffix(".part").unlink()
 
 
 class NullSink:
     """Silence that takes as long as speech: for boxes without a loudspeaker, tests and soak runs."""
+
+    can_resume = True
 
     def __init__(self, buffer_s: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._buffer_s = buffer_s

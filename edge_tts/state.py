@@ -32,6 +32,10 @@ class DeviceState:
     has_audio_problem: bool = False
 
 
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is no number")
+
+
 class KeptState:
     """What the user set, in one small file below `state.dir`."""
 
@@ -43,7 +47,7 @@ class KeptState:
     def load(self) -> DeviceState:
         fresh = DeviceState(self._config.audio.volume, False, self._config.voices.default, 1.0)
         try:
-            kept = json.loads(self._path.read_text(encoding="utf-8"))
+            kept = json.loads(self._path.read_text(encoding="utf-8"), parse_constant=_no_number)
             return replace(
                 fresh,
                 volume=min(max(int(kept["volume"]), 0), 100),
@@ -54,7 +58,7 @@ class KeptState:
             )
         except FileNotFoundError:
             return fresh
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
             log.warning("state: %s cannot be used, starting afresh: %r", self._path, error)
             return fresh
 

@@ -10,16 +10,15 @@ from collections.abc import Generator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from edge_tts import __version__
 from edge_tts.audio import join
 from edge_tts.cache import PhraseCache, digest
 from edge_tts.config import VoicesConfig
-from edge_tts.errors import UnknownLanguageError, UnknownSpeakerError
+from edge_tts.errors import NothingToSayError, UnknownLanguageError, UnknownSpeakerError
 from edge_tts.metrics import Metrics
 from edge_tts.models.base import SpeechModel, VoiceSpec
 from edge_tts.speech import Audio, Piece, Sentence, SpeakRequest, silence, with_gain
 from edge_tts.text.frontend import Frontend
-from edge_tts.voices import VoiceStore
+from edge_tts.voices import LoadedVoice, VoiceStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,18 +92,28 @@ class Synthesizer:
         return replace(sentence, voice=spec.name, speaker=speaker)
 
     def render(self, plan: Plan) -> Generator[Piece, None, None]:
-        """The pieces of *plan* in order; raises VoiceError or UnsupportedPronunciationError where it happens."""
+        """The pieces of *plan* in order; raises VoiceError or UnsupportedPronunciationError where it happens, and
+        NothingToSayError at the end if not a sound was made."""
         n_sentences = len(plan.sentences)
+        is_silent = True
+        # What is left is of a plan that failed.
+        self._warned.clear()
         for index, sentence in enumerate(plan.sentences):
-            spec = self.voices.spec(sentence.voice or plan.voice)
-            model = self.voices.model(spec.name)
-            self._warned.extend(unsupported_controls(sentence, model, spec))
-            for audio, synthesis_s in self._pieces(sentence, spec, model):
+            voice = self.voices.loaded(sentence.voice or plan.voice)
+            self._warned.extend(unsupported_controls(sentence, voice.model, voice.spec))
+            for audio, synthesis_s in self._pieces(sentence, voice):
                 sound = with_gain(audio, sentence.prosody.volume)
                 yield Piece(sound, index, n_sentences, synthesis_s, self._take_warnings())
+                is_silent = False
             if sentence.pause_s and (index + 1 < n_sentences or not sentence.spans):
-                pause = silence(sentence.pause_s, model.sample_rate)
+                pause = silence(sentence.pause_s, voice.model.sample_rate)
                 yield Piece(pause, index, n_sentences, warnings=self._take_warnings())
+        if is_silent and any(sentence.spans for sentence in plan.sentences):
+            raise NothingToSayError
+        if self._warned:
+            yield Piece(
+                silence(0, voice.model.sample_rate), index, n_sentences, warnings=self._take_warnings()
+            )
 
     def _take_warnings(self) -> tuple[str, ...]:
         """What the piece just made was warned of; nothing else ran on this thread since."""
@@ -114,14 +123,12 @@ class Synthesizer:
             self._metrics.warnings.labels(warning.split(":")[0]).inc()
         return warnings
 
-    def _pieces(
-        self, sentence: Sentence, spec: VoiceSpec, model: SpeechModel
-    ) -> Generator[tuple[Audio, float], None, None]:
+    def _pieces(self, sentence: Sentence, voice: LoadedVoice) -> Generator[tuple[Audio, float], None, None]:
         """The sound of one sentence with the seconds each piece took, from the cache or the model."""
         if not sentence.spans:
             return
         start_s = time.perf_counter()
-        key = _cache_key(sentence, spec)
+        key = _cache_key(sentence, voice)
         cached = self._cache.get(key)
         if cached is not None:
             yield cached, time.perf_counter() - start_s
@@ -129,7 +136,7 @@ class Synthesizer:
         made: list[Audio] = []
         total_s = 0.0
         is_as_asked = True
-        pieces = model.synthesize(sentence)
+        pieces = voice.model.synthesize(sentence)
         while True:
             start_s = time.perf_counter()
             audio = next(pieces, None)
@@ -137,16 +144,17 @@ class Synthesizer:
             total_s += took_s
             if audio is None:
                 break
+            if not len(audio.samples):
+                continue
             made.append(audio)
             is_as_asked = is_as_asked and not self._warned
             yield audio, took_s
-        whole = join(made, model.sample_rate)
+        whole = join(made, voice.model.sample_rate)
         if not len(whole.samples):
             self._warned.append("silent_sentence: it has nothing that this voice can say")
-            yield whole, total_s
             return
         self._metrics.audio_seconds.inc(whole.duration_s)
-        self._metrics.rtf.labels(spec.name).observe(total_s / whole.duration_s)
+        self._metrics.rtf.labels(voice.spec.name).observe(total_s / whole.duration_s)
         # A sentence that was warned of is made anew each time, to be warned of again.
         if is_as_asked:
             self._cache.put(key, whole)
@@ -156,12 +164,15 @@ class Synthesizer:
         plan = self.plan(request, default_voice)
         sentences, warnings, duration_s = [], list(plan.warnings), 0.0
         for sentence in plan.sentences:
-            spec = self.voices.spec(sentence.voice or plan.voice)
-            model = self.voices.model(spec.name)
-            shown: dict[str, Any] = {"text": sentence.text, "language": sentence.language, "voice": spec.name}
+            voice = self.voices.loaded(sentence.voice or plan.voice)
+            shown: dict[str, Any] = {
+                "text": sentence.text,
+                "language": sentence.language,
+                "voice": voice.spec.name,
+            }
             if sentence.spans:
-                explanation = model.explain(sentence)
-                warnings += [*unsupported_controls(sentence, model, spec), *explanation.warnings]
+                explanation = voice.model.explain(sentence)
+                warnings += [*unsupported_controls(sentence, voice.model, voice.spec), *explanation.warnings]
                 seconds = explanation.duration_s
                 shown |= {
                     "phonemes": explanation.phonemes,
@@ -208,8 +219,7 @@ def _match(language: str, languages: tuple[str, ...]) -> str | None:
     return next((tag for tag in languages if tag.lower().split("-")[0] == primary), None)
 
 
-def _cache_key(sentence: Sentence, spec: VoiceSpec) -> str:
+def _cache_key(sentence: Sentence, voice: LoadedVoice) -> str:
     """Everything that decides the sound; not the volume and the pause, which come after the cache."""
     heard = replace(sentence, pause_s=0.0, prosody=replace(sentence.prosody, volume=1.0))
-    files = {path.name: spec.sha256.get(path.name) or path.stat().st_mtime_ns for path in spec.files.values()}
-    return digest(__version__, spec.name, spec.family, spec.gain_db, spec.emotions, files, asdict(heard))
+    return digest(voice.identity, asdict(heard))

@@ -16,6 +16,8 @@ from typing import Any
 
 import yaml
 
+from edge_tts import __version__
+from edge_tts.cache import digest
 from edge_tts.errors import MemoryBudgetError, UnknownVoiceError, VoiceLoadError
 from edge_tts.metrics import Metrics, rss_bytes
 from edge_tts.models import FAMILIES, piper
@@ -114,6 +116,17 @@ def _inside(folder: Path, name: str) -> Path:
     return folder / name
 
 
+@dataclass(frozen=True)
+class LoadedVoice:
+    """A voice in memory, with what it was when it was loaded: its files may be replaced meanwhile."""
+
+    model: SpeechModel
+    spec: VoiceSpec
+    memory_bytes: int
+    identity: str
+    """Changes when the files do: part of the key of every sentence it speaks."""
+
+
 class VoiceStore:
     """Loaded voices, least recently used first."""
 
@@ -124,7 +137,7 @@ class VoiceStore:
         self._tools = tools
         self._limit_bytes = limit_bytes
         self._metrics = metrics
-        self._loaded: OrderedDict[str, SpeechModel] = OrderedDict()
+        self._loaded: OrderedDict[str, LoadedVoice] = OrderedDict()
         self._empty_bytes = rss_bytes()
         self.installed = scan(folders)
         for name, reason in self.installed.broken.items():
@@ -166,42 +179,55 @@ class VoiceStore:
             raise VoiceLoadError(Path(name), self.installed.broken[name])
         raise UnknownVoiceError(name, self.installed.voices)
 
-    def model(self, name: str) -> SpeechModel:
-        """The loaded voice; raises UnknownVoiceError, VoiceLoadError or MemoryBudgetError."""
+    def loaded(self, name: str) -> LoadedVoice:
+        """Raises UnknownVoiceError, VoiceLoadError or MemoryBudgetError."""
         if name in self._loaded:
             self._loaded.move_to_end(name)
             return self._loaded[name]
         spec = self.spec(name)
         self._make_room(spec)
-        model = FAMILIES[spec.family](spec, self._tools)
+        voice = LoadedVoice(
+            FAMILIES[spec.family](spec, self._tools), spec, _memory_bytes(spec), _identity(spec)
+        )
         # What loading took and let go of, twenty megabytes for a Piper voice, would stay for ever.
         release_memory()
-        self._loaded[name] = model
+        self._loaded[name] = voice
         log.info("loaded voice=%s family=%s rss_mb=%d", name, spec.family, rss_bytes() >> 20)
         self._metrics.voices_loaded.set(len(self._loaded))
-        return model
+        return voice
 
     def _make_room(self, spec: VoiceSpec) -> None:
         wanted_bytes = _memory_bytes(spec)
+        if self._empty_bytes + wanted_bytes > self._limit_bytes:
+            # Unloading all the others would not help: let them stay.
+            raise self._too_large(spec, self._empty_bytes)
         while self._used_bytes() + wanted_bytes > self._limit_bytes and self._loaded:
             name, _ = self._loaded.popitem(last=False)
             log.info("unloaded voice=%s to make room for voice=%s", name, spec.name)
             release_memory()
         self._metrics.voices_loaded.set(len(self._loaded))
         if self._used_bytes() + wanted_bytes > self._limit_bytes:
-            raise MemoryBudgetError(
-                f"voice {spec.name!r} needs about {wanted_bytes >> 20} MB and {self._used_bytes() >> 20} MB are used "
-                f"already; memory.limit_mb is {self._limit_bytes >> 20}"
-            )
+            raise self._too_large(spec, self._used_bytes())
+
+    def _too_large(self, spec: VoiceSpec, used_bytes: int) -> MemoryBudgetError:
+        return MemoryBudgetError(
+            f"voice {spec.name!r} needs about {_memory_bytes(spec) >> 20} MB and {used_bytes >> 20} MB are used "
+            f"already; memory.limit_mb is {self._limit_bytes >> 20}"
+        )
 
     def _used_bytes(self) -> int:
         """Resident now, or what the loaded voices will take once all of their pages have been touched."""
-        expected_bytes = self._empty_bytes + sum(_memory_bytes(self.spec(name)) for name in self._loaded)
+        expected_bytes = self._empty_bytes + sum(voice.memory_bytes for voice in self._loaded.values())
         return max(rss_bytes(), expected_bytes)
 
 
 def _memory_bytes(spec: VoiceSpec) -> int:
     return round(spec.size_bytes * LOADED_PER_FILE_BYTE)
+
+
+def _identity(spec: VoiceSpec) -> str:
+    files = {path.name: spec.sha256.get(path.name) or path.stat().st_mtime_ns for path in spec.files.values()}
+    return digest(__version__, spec.name, spec.family, spec.gain_db, spec.emotions, files)
 
 
 def release_memory() -> None:

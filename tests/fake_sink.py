@@ -13,6 +13,8 @@ from edge_tts.errors import DeviceError
 class FakeSink:
     """Hears at once what is written. All methods run on the playback thread; tests read after `play`."""
 
+    can_resume = True
+
     def __init__(self, sample_rate: int = 48000) -> None:
         self.sample_rate = sample_rate
         self.calls: list[str] = []
@@ -21,10 +23,13 @@ class FakeSink:
         """This block and every `start` after it fail, until `failures` have happened."""
 
         self.failures = 0
+        self.fails_at_rest = False
         self.gate: threading.Event | None = None
         """Set: a write waits for it, as a full buffer or a hanging device does."""
 
         self.wrote = threading.Event()
+        self.is_open = False
+        """Between `start` and `close`; a real device knows nothing else either."""
 
     @property
     def samples(self) -> NDArray[np.float32]:
@@ -40,6 +45,7 @@ class FakeSink:
         self.calls.append(f"start {name} {sample_rate}")
         if self.fail_at_block is not None and len(self.blocks) >= self.fail_at_block:
             self._fail()
+        self.is_open = True
 
     def _fail(self) -> None:
         if self.failures > 0:
@@ -47,6 +53,7 @@ class FakeSink:
             raise DeviceError("the device is gone")
 
     def write(self, samples: NDArray[np.float32]) -> bool:
+        assert self.is_open
         if self.fail_at_block is not None and len(self.blocks) >= self.fail_at_block:
             self._fail()
         self.blocks.append(samples)
@@ -56,10 +63,15 @@ class FakeSink:
         return False
 
     def rest(self) -> None:
+        assert self.is_open
         self.calls.append("rest")
+        if self.fails_at_rest:
+            raise DeviceError("the device is gone")
 
     def finish(self) -> None:
+        assert self.is_open
         self.calls.append("finish")
 
     def close(self) -> None:
+        self.is_open = False
         self.calls.append("close")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import wave
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,8 @@ import soundfile
 
 from edge_tts.audio import (
     FORMATS,
+    CompressedSound,
     Resampler,
-    encoded,
     faded_in,
     faded_out,
     from_pcm16,
@@ -31,13 +32,14 @@ def tone(duration_s: float, sample_rate: int = 22050, hertz: float = 440.0) -> A
     return Audio((0.5 * np.sin(2 * np.pi * hertz * seconds)).astype(np.float32), sample_rate)
 
 
-@pytest.mark.parametrize("format", FORMATS)
-def test_every_format_keeps_duration_and_level(format: str, tmp_path: Path) -> None:
-    sound = encoded(tone(1.0), format)
-    if format == "pcm":
-        samples, sample_rate = from_pcm16(sound), 22050
-    else:
-        samples, sample_rate = soundfile.read(io.BytesIO(sound), dtype="float32")
+@pytest.mark.parametrize("format", sorted(FORMATS.keys() - {"wav", "pcm"}))
+def test_every_format_keeps_duration_and_level(format: str) -> None:
+    with closing(CompressedSound(format, 22050)) as sound:
+        for part in np.array_split(tone(1.0).samples, 5):
+            size_bytes = sound.write(Audio(part, 22050))
+        content = sound.finish()
+    assert size_bytes <= len(content) < 40_000
+    samples, sample_rate = soundfile.read(io.BytesIO(content), dtype="float32")
     # mp3 pads to whole frames of 1152 samples and a start-up delay.
     assert len(samples) / sample_rate == pytest.approx(1.0, abs=0.12)
     middle = samples[sample_rate // 4 : sample_rate // 2]

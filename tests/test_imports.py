@@ -12,7 +12,19 @@ import pytest
 
 STAIRCASE = (
     *("errors", "metrics", "speech", "config", "audio", "cache", "text", "models", "voices", "synthesizer"),
-    *("renderer", "sinks", "player", "jobs", "state", "service", "doors", "app", "checks", "__main__"),
+    *(
+        "threads",
+        "renderer",
+        "sinks",
+        "player",
+        "jobs",
+        "state",
+        "service",
+        "doors",
+        "app",
+        "checks",
+        "__main__",
+    ),
 )
 """Files and folders of the package; files of one folder may import each other."""
 

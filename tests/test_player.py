@@ -3,7 +3,6 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from edge_tts.metrics import Metrics
 from edge_tts.player import BLOCK_S, Player, open_player
 from edge_tts.sinks import NullSink
 from edge_tts.speech import Audio, Piece
+from edge_tts.threads import OneThread, one_thread
 from tests.fake_sink import FakeSink
 
 CONFIG = AudioConfig(close_after_s=0, buffer_ms=120)
@@ -29,13 +29,13 @@ def sink() -> FakeSink:
 
 
 @pytest.fixture
-def playback() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(1) as executor:
-        yield executor
+def playback() -> Iterator[OneThread]:
+    with one_thread("playback", 10.0) as thread:
+        yield thread
 
 
 @pytest.fixture
-async def player(sink: FakeSink, playback: ThreadPoolExecutor) -> Player:
+async def player(sink: FakeSink, playback: OneThread) -> Player:
     return Player(CONFIG, sink, Metrics(), playback)
 
 
@@ -132,7 +132,7 @@ async def test_a_volume_set_meanwhile_is_heard_without_a_click(player: Player, s
     assert np.abs(np.diff(sink.samples)).max() < 0.05
 
 
-async def test_lead_in_only_after_idleness(sink: FakeSink, playback: ThreadPoolExecutor) -> None:
+async def test_lead_in_only_after_idleness(sink: FakeSink, playback: OneThread) -> None:
     player = Player(replace(CONFIG, lead_in_ms=500, lead_in_idle_s=60), sink, Metrics(), playback)
     first = await player.play(pieces(tone(0.2)), name="a", gain=full)
     assert not sink.samples[: round(0.49 * 48000)].any()
@@ -161,7 +161,7 @@ async def test_a_device_that_vanishes_goes_on_where_it_was_lost(player: Player, 
     assert len(sink.samples) / 48000 == pytest.approx(1.0 + CONFIG.buffer_ms / 1000, abs=0.003)
 
 
-async def test_a_device_that_stays_away_is_an_error(sink: FakeSink, playback: ThreadPoolExecutor) -> None:
+async def test_a_device_that_stays_away_is_an_error(sink: FakeSink, playback: OneThread) -> None:
     sink.fail_at_block, sink.failures = 0, 1000
     player = Player(replace(CONFIG, device_wait_s=0.3), sink, Metrics(), playback)
     with pytest.raises(DeviceError, match="gave up after 0 s: the device is gone"):
@@ -178,18 +178,42 @@ async def test_a_stop_ends_the_wait_for_a_device(player: Player, sink: FakeSink)
         assert not (await playing).is_complete
 
 
-async def test_a_hanging_device_is_seen(sink: FakeSink, playback: ThreadPoolExecutor) -> None:
-    player = Player(CONFIG, sink, Metrics(), playback, call_deadline_s=0.05)
-    sink.gate = threading.Event()
-    playing = asyncio.create_task(player.play(pieces(tone(0.1)), name="a", gain=full))
-    while player.stuck_s == 0:
-        await asyncio.sleep(0.01)
+async def test_a_hanging_device_is_seen(sink: FakeSink) -> None:
+    with one_thread("playback", 0.05) as thread:
+        player = Player(CONFIG, sink, Metrics(), thread)
+        sink.gate = threading.Event()
+        playing = asyncio.create_task(player.play(pieces(tone(0.1)), name="a", gain=full))
+        while player.stuck_s == 0:
+            await asyncio.sleep(0.01)
+        sink.gate.set()
+        await playing
+        assert player.stuck_s == 0
+
+
+async def test_a_device_that_vanishes_in_a_pause_is_waited_for(player: Player, sink: FakeSink) -> None:
+    sink.gate, sink.fails_at_rest = threading.Event(), True
+    playing = asyncio.create_task(player.play(pieces(tone(0.4)), name="a", gain=full))
+    await until(sink.wrote)
+    player.pause()
     sink.gate.set()
-    await playing
-    assert player.stuck_s == 0
+    while "close" not in sink.calls:
+        await asyncio.sleep(0.001)
+    player.resume()
+    assert (await playing).spoken_s == pytest.approx(0.4, abs=0.002)
 
 
-async def test_an_idle_device_is_released(sink: FakeSink, playback: ThreadPoolExecutor) -> None:
+async def test_a_stop_while_the_device_is_gone_is_an_interruption(player: Player, sink: FakeSink) -> None:
+    sink.fail_at_block, sink.failures = 5, 1000
+    playing = asyncio.create_task(player.play(pieces(tone(1.0)), name="a", gain=full))
+    while sink.calls.count("close") < 2:
+        await asyncio.sleep(0.001)
+    player.interrupt()
+    played = await playing
+    assert not played.is_complete
+    assert played.spoken_s == pytest.approx(5 * BLOCK_S, abs=0.001)
+
+
+async def test_an_idle_device_is_released(sink: FakeSink, playback: OneThread) -> None:
     player = Player(replace(CONFIG, close_after_s=0.05), sink, Metrics(), playback)
     await player.play(pieces(tone(0.1)), name="a", gain=full)
     assert "close" not in sink.calls
@@ -206,6 +230,19 @@ async def test_the_wav_sink_writes_whole_files(tmp_path: Path) -> None:
     (path,) = (tmp_path / "new").iterdir()
     assert path.name == "job-1.wav"
     np.testing.assert_allclose(read_wav(path).samples, tone(0.5).samples, atol=1 / 32767)
+
+
+async def test_a_failed_announcement_leaves_no_file_and_the_next_one_has_its_own(tmp_path: Path) -> None:
+    async def failing() -> AsyncIterator[Piece]:
+        yield Piece(tone(0.5), 0, 2)
+        raise DeviceError("the voice broke")
+
+    async with open_player(AudioConfig(sink="wav", wav_dir=tmp_path, close_after_s=0), Metrics()) as player:
+        with pytest.raises(DeviceError, match="the voice broke"):
+            await player.play(failing(), name="one", gain=full)
+        await player.play(pieces(tone(0.3)), name="two", gain=full)
+    assert [path.name for path in tmp_path.iterdir()] == ["two.wav"]
+    assert read_wav(tmp_path / "two.wav").duration_s == pytest.approx(0.3, abs=0.001)
 
 
 async def test_nothing_to_play_is_silence(player: Player, sink: FakeSink) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
@@ -14,7 +16,14 @@ import pytest
 
 from edge_tts.app import build_synthesizer
 from edge_tts.config import Config, QueueConfig, StateConfig
-from edge_tts.errors import QueueFullError, RequestError, TextTooLongError, UnknownJobError, UnknownVoiceError
+from edge_tts.errors import (
+    QueueFullError,
+    RequestError,
+    ShuttingDownError,
+    TextTooLongError,
+    UnknownJobError,
+    UnknownVoiceError,
+)
 from edge_tts.metrics import Metrics
 from edge_tts.player import open_player
 from edge_tts.renderer import open_renderer
@@ -247,7 +256,16 @@ async def test_what_the_user_set_survives_a_restart(config: Config) -> None:
         assert (service.state.volume, service.state.is_muted, service.state.speed) == (33, True, 1.5)
 
 
-@pytest.mark.parametrize("damage", ["", "{", "[1]", '{"volume": "loud"}'])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "",
+        "{",
+        "[1]",
+        '{"volume": "loud"}',
+        '{"volume": Infinity, "is_muted": false, "speed": 1, "voice": ""}',
+    ],
+)
 async def test_a_damaged_state_file_is_a_fresh_start(damage: str, config: Config) -> None:
     config.state.folder.mkdir(parents=True)
     (config.state.folder / "state.json").write_text(damage)
@@ -303,3 +321,110 @@ async def test_a_hanging_door_is_seen(service: Service) -> None:
     service.checks.append(lambda: "mqtt")
     assert service.stuck() == "mqtt"
     assert not service.health()["is_live"]
+
+
+@asynccontextmanager
+async def busy_synth(service: Service) -> AsyncIterator[None]:
+    """The synth thread does something else inside the block, as loading a voice."""
+    release = threading.Event()
+    busy = asyncio.create_task(service._renderer.call(release.wait, 10))
+    await asyncio.sleep(0)
+    try:
+        yield
+    finally:
+        release.set()
+        await busy
+
+
+async def test_a_stop_while_it_is_prepared_is_a_stop(service: Service) -> None:
+    job = await say(service, LONG)
+    # Taken from the queue at once, it waits for the synth thread to read its chime.
+    async with busy_synth(service):
+        async with asyncio.timeout(5):
+            while not service.state.is_speaking:
+                await asyncio.sleep(0)
+        assert service.stop() == 1
+    event = await outcome(service, job)
+    assert (event.event_type, event.code) == (EventType.INTERRUPTED, "cancelled")
+    assert (await outcome(service, await say(service, "Next."))).event_type is EventType.FINISHED
+
+
+async def test_mute_ends_what_waits(service: Service) -> None:
+    speaking = await say(service, LONG)
+    await started(service, speaking)
+    waiting = await say(service, "Waiting.")
+    service.set_muted(True)
+    assert (await outcome(service, waiting)).event_type is EventType.MUTED
+
+
+async def test_leaving_while_the_synth_thread_is_busy_ends_with_an_outcome(config: Config) -> None:
+    async with serving(config) as service:
+        job = await say(service, LONG)
+        release = threading.Event()
+        busy = asyncio.create_task(service._renderer.call(release.wait, 3))
+        await asyncio.sleep(0)
+    release.set()
+    await busy
+    assert service.job(job).event_type is EventType.INTERRUPTED
+
+
+async def test_stopping_takes_no_more(service: Service) -> None:
+    await service.wind_down()
+    with pytest.raises(ShuttingDownError):
+        await say(service, "Too late.")
+
+
+async def test_ended_jobs_keep_no_timer_however_long_their_ttl(service: Service) -> None:
+    job = await say(service, "A.", ttl_s=1e6)
+    service.stop()
+    await outcome(service, job)
+    assert service._jobs[job].expiry is None
+
+
+async def test_replace_also_takes_out_what_is_scheduled(service: Service) -> None:
+    old = await say(service, "Old.", replace="k", at=time.time() + 3600)
+    await say(service, "New.", replace="k")
+    assert (await outcome(service, old)).code == "replaced"
+
+
+async def test_too_many_scheduled_ones_are_refused(config: Config) -> None:
+    async with serving(replace(config, queue=QueueConfig(max_jobs=1))) as service:
+        await say(service, "Later.", at=time.time() + 3600)
+        with pytest.raises(QueueFullError, match="1 requests"):
+            await say(service, "Also later.", at=time.time() + 3600)
+
+
+async def test_whose_caller_hangs_up_may_be_asked_again_by_another(service: Service) -> None:
+    async with busy_synth(service):
+        first, second = (
+            asyncio.create_task(service.submit(SpeakRequest("Water!", id="x"))) for _ in range(2)
+        )
+        await asyncio.sleep(0.01)
+        first.cancel()
+        await asyncio.wait({first})
+    assert (await outcome(service, (await second).job)).event_type is EventType.FINISHED
+
+
+async def test_a_kept_voice_that_is_gone_yields_to_the_configured_one(config: Config) -> None:
+    config.state.folder.mkdir(parents=True)
+    kept = {"volume": 50, "is_muted": False, "speed": 1.0, "voice": "gone", "configured_voice": "hum"}
+    (config.state.folder / "state.json").write_text(json.dumps(kept))
+    async with serving(config) as service:
+        assert service.state.voice == "hum"
+        assert service.state.volume == 50
+
+
+async def test_callers_of_sound_leave_room_for_announcements(service: Service) -> None:
+    """However many there are, they have one place in front of the synth thread between them."""
+    async with busy_synth(service):
+        streams = [service.stream(SpeakRequest(f"{LONG} {number}")) for number in range(20)]
+        firsts = [asyncio.ensure_future(anext(stream)) for stream in streams]
+        await asyncio.sleep(0.01)
+        saying = asyncio.create_task(say(service, "Fire!", priority=Priority.IMPORTANT))
+        await asyncio.sleep(0.01)
+    await started(service, await saying)
+    n_served = sum(first.done() for first in firsts)
+    await asyncio.gather(*firsts)
+    for stream in streams:
+        await stream.aclose()
+    assert n_served < 10

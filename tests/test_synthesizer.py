@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import yaml
 from edge_tts.app import build_synthesizer
 from edge_tts.audio import join
 from edge_tts.config import CacheConfig, Config, VoicesConfig
-from edge_tts.errors import SpeechError
+from edge_tts.errors import NothingToSayError, SpeechError, VoiceLoadError
 from edge_tts.metrics import Metrics
 from edge_tts.speech import Audio, Emotion, Piece, SpeakRequest
 from edge_tts.synthesizer import Synthesizer
@@ -150,9 +151,40 @@ def test_what_cannot_be_read_is_a_warning_each_time(tmp_path: Path, metrics: Met
         plan = synthesizer.plan(SpeakRequest("Say [[ hǂə ]] to him."), voice)
         warnings = [warning for piece in synthesizer.render(plan) for warning in piece.warnings]
         assert warnings == ["unknown_phoneme: this voice has no sound near 'ǂ'"]
-    (piece,) = synthesizer.render(synthesizer.plan(SpeakRequest("[[ ǂ ]]"), voice))
-    assert any(warning.startswith("silent_sentence") for warning in piece.warnings)
-    assert not len(piece.audio.samples)
+    with pytest.raises(NothingToSayError):
+        list(synthesizer.render(synthesizer.plan(SpeakRequest("[[ ǂ ]]"), voice)))
+    pieces = list(synthesizer.render(synthesizer.plan(SpeakRequest("Click. [[ ǂ ]]"), voice)))
+    assert any(warning.startswith("silent_sentence") for piece in pieces for warning in piece.warnings)
+
+
+def test_warnings_of_a_plan_that_failed_are_not_the_next_ones(
+    synthesizer: Synthesizer, tmp_path: Path
+) -> None:
+    (tmp_path / "bad").mkdir()
+    document = {"name": "bad", "family": "two_stage", "sample_rate": 22050, "languages": ["en"], "files": {}}
+    (tmp_path / "bad" / "voice.yaml").write_text(yaml.safe_dump(document))
+    text = '<speak><emotion category="happy">Hi.</emotion><voice name="bad">Ho.</voice></speak>'
+    plan = synthesizer.plan(SpeakRequest(text, format="ssml"), "one")
+    with pytest.raises(VoiceLoadError):
+        list(synthesizer.render(plan))
+    pieces = rendered(synthesizer, SpeakRequest("Fine."))
+    assert not any(piece.warnings for piece in pieces)
+
+
+def test_a_voice_replaced_on_disk_does_not_speak_from_the_old_ones_cache(
+    synthesizer: Synthesizer, tmp_path: Path
+) -> None:
+    (tmp_path / "one" / "weights").write_text("old")
+    description = tmp_path / "one" / "voice.yaml"
+    document = yaml.safe_load(description.read_text()) | {"files": {"weights": "weights"}}
+    description.write_text(yaml.safe_dump(document))
+    synthesizer.voices.rescan()
+    before = synthesizer.voices.loaded("one").identity
+    (tmp_path / "one" / "weights").write_text("new")
+    os.utime(tmp_path / "one" / "weights", (1, 1))
+    synthesizer.voices.rescan()
+    # The old model still speaks, and under its own name.
+    assert synthesizer.voices.loaded("one").identity == before
 
 
 def test_repeat_says_it_again(synthesizer: Synthesizer) -> None:

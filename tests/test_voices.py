@@ -75,19 +75,19 @@ def test_a_broken_voice_is_listed_with_its_reason_and_stops_no_other(tmp_path: P
     assert "cannot be read" in described["bad"]["error"]
     assert "alone.onnx" in described["alone"]["error"]
     with pytest.raises(VoiceLoadError, match="cannot be read"):
-        voices.model("bad")
+        voices.loaded("bad")
 
 
 def test_an_unknown_voice_names_the_installed_ones(tmp_path: Path) -> None:
     write_voice(tmp_path / "v")
     with pytest.raises(UnknownVoiceError, match="no voice named 'x'; installed: hum, v"):
-        store(tmp_path).model("x")
+        store(tmp_path).loaded("x")
 
 
 def test_a_voice_copied_in_later_is_found(tmp_path: Path) -> None:
     voices = store(tmp_path)
     write_voice(tmp_path / "new", name="new")
-    voices.model("new")
+    voices.loaded("new")
     assert voices.is_loaded("new")
 
 
@@ -100,7 +100,7 @@ def test_the_least_recently_used_voice_makes_room(tmp_path: Path) -> None:
     # Each needs 1.6 GiB: two fit beside what this process has.
     voices = store(tmp_path, limit_mb=4096)
     for name in ("a", "b", "a", "c"):
-        voices.model(name)
+        voices.loaded(name)
     assert [name for name in ("a", "b", "c") if voices.is_loaded(name)] == ["a", "c"]
     with pytest.raises(MemoryBudgetError, match=r"needs about 1638 MB .* memory\.limit_mb is 1024"):
-        store(tmp_path, limit_mb=1024).model("a")
+        store(tmp_path, limit_mb=1024).loaded("a")

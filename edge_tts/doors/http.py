@@ -97,7 +97,8 @@ class HttpDoor:
         body = await self._body(request)
         fields = json_object(body) if is_json else {}
         # One word, two meanings: "ssml" says what the text is, "mp3" what the sound shall be.
-        wanted = fields.pop("format") if fields.get("format") in FORMATS else None
+        named = fields.get("format")
+        wanted = fields.pop("format") if isinstance(named, str) and named in FORMATS else None
         spoken, _ = self._counted(
             *(request_from_json(fields, source=SOURCE) if is_json else request_from_text(body, source=SOURCE))
         )

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import aclosing
+from contextlib import aclosing, closing
 from dataclasses import dataclass
 from http import HTTPStatus
 
 from aiohttp import web
 
-from edge_tts.audio import FORMATS, Resampler, encoded, join, to_pcm16, volume_gain, wav_header
+from edge_tts.audio import FORMATS, CompressedSound, Resampler, to_pcm16, volume_gain, wav_header
 from edge_tts.doors.http_errors import HttpError
 from edge_tts.doors.http_guard import write_soon
 from edge_tts.errors import InvalidFieldError, NothingToSayError
 from edge_tts.service import Service
 from edge_tts.speech import Audio, Piece, SpeakRequest, with_gain
+
+MAX_COMPRESSED_BYTES = 32 << 20
+"""A quarter of an hour of FLAC, two hours of MP3: what is sent whole is kept whole in memory."""
 
 _STREAMED = ("wav", "pcm")
 """Formats that can be sent while the rest is not known yet."""
@@ -102,8 +105,16 @@ async def send_sound(service: Service, request: web.Request, wanted: SoundReques
 async def _send_whole(
     request: web.Request, service: Service, wanted: SoundRequest, first: Piece, audios: AsyncIterator[Audio]
 ) -> web.StreamResponse:
-    audio = join([audio async for audio in audios], first.audio.sample_rate)
-    content = await asyncio.to_thread(encoded, audio, wanted.format)
+    with closing(CompressedSound(wanted.format, first.audio.sample_rate)) as sound:
+        async for audio in audios:
+            if await asyncio.to_thread(sound.write, audio) > MAX_COMPRESSED_BYTES:
+                raise HttpError(
+                    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                    "sound_too_large",
+                    f"the sound is more than {MAX_COMPRESSED_BYTES >> 20} MB of {wanted.format}, which is sent whole; "
+                    "ask for wav or pcm, which are streamed, or for less text at a time",
+                )
+        content = await asyncio.to_thread(sound.finish)
     response = _response(service, wanted, first)
     response.content_length = len(content)
     await response.prepare(request)
