@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -63,8 +64,14 @@ class PulseServer:
         )
         return asked.returncode == 0
 
+    def freeze(self) -> None:
+        """Answer nothing any more, as a driver that hangs."""
+        assert self._server is not None
+        self._server.send_signal(signal.SIGSTOP)
+
     def stop(self) -> None:
         if self._server:
+            self._server.send_signal(signal.SIGCONT)
             self._server.terminate()
             self._server.wait(10)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -203,3 +204,45 @@ def test_a_sound_server_that_dies_in_mid_word_costs_a_moment_not_the_announcemen
 def test_the_log_never_shows_what_was_said(daemon: Daemon, tmp_path: Path) -> None:
     say(daemon, text="Zanzibar is the secret word.")
     assert "anzibar" not in daemon.log
+
+
+def test_a_stop_tells_those_who_wait_and_is_quick(tmp_path: Path) -> None:
+    settings: dict[str, dict[str, Any]] = {"audio": {"sink": "null"}}
+    outcomes: list[dict[str, Any]] = []
+    with running_daemon(tmp_path, settings) as daemon:
+        waiting = [
+            threading.Thread(target=lambda: outcomes.append(say(daemon, text=LONG_TEXT))) for _ in range(2)
+        ]
+        for thread in waiting:
+            thread.start()
+        wait_until(lambda: get(daemon, "/api/jobs").count('"event_type"') == 2)
+        wait_until(lambda: '"started"' in get(daemon, "/api/jobs"))
+        start_s = time.monotonic()
+        assert daemon.process is not None
+        daemon.process.terminate()
+        daemon.process.wait(10)
+        took_s = time.monotonic() - start_s
+        for thread in waiting:
+            thread.join(10)
+    assert [outcome["event_type"] for outcome in outcomes] == ["interrupted", "interrupted"]
+    # Bounded, not timed: without the order of ending things it took six seconds of talk.
+    assert took_s < 5
+
+
+def test_a_stop_ends_a_daemon_whose_sound_server_hangs(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    server = PulseServer(tmp_path_factory.mktemp("hanging"))
+    server.start()
+    settings: dict[str, dict[str, Any]] = {"audio": {"sink": "sounddevice", "device": "pulse"}}
+    daemon = Daemon(tmp_path, settings, server.env)
+    daemon.start()
+    post(daemon, "/api/say", {"text": LONG_TEXT})
+    wait_until(lambda: '"started"' in get(daemon, "/api/jobs"))
+    server.freeze()
+    try:
+        assert daemon.process is not None
+        daemon.process.terminate()
+        daemon.process.wait(15)
+    finally:
+        server.stop()
