@@ -16,6 +16,7 @@ from aiohttp import ClientSession
 
 from edge_tts.config import Config
 from edge_tts.doors.http import HttpDoor
+from edge_tts.metrics import rss_bytes
 from edge_tts.speech import SpeakRequest
 from tests.doors_house import House, opened, until
 from tests.test_service import serving
@@ -257,3 +258,12 @@ async def test_answers_have_the_fields_of_the_contract(house: House) -> None:
     for name, answer in answers.items():
         assert set(answer) <= set(schemas[name]["properties"]), name
         assert set(answer) >= set(schemas[name].get("required", [])), name
+
+
+async def test_compressed_sound_is_bounded(house: House) -> None:
+    """Ten times ten thousand characters once took a gigabyte; WAV and PCM are streamed and need no limit."""
+    text = ("The washing machine is done. " * 400)[:9990]
+    before = rss_bytes()
+    asked = {"text": text, "format": "flac", "repeat": 10}
+    assert await house.code("POST", "/api/tts", json=asked) == (413, "sound_too_large")
+    assert rss_bytes() - before < 150 << 20
