@@ -185,12 +185,14 @@ async def test_the_embedded_broker_loses_nothing_of_those_who_hang_up_at_once(em
         phone.close()
 
 
-async def test_the_embedded_broker_finds_another_one(embedded: Config, broker: Mosquitto) -> None:
+async def test_the_embedded_broker_makes_way_for_one_that_runs(
+    embedded: Config, broker: Mosquitto, phone: Phone
+) -> None:
     taken = replace(embedded, mqtt=replace(embedded.mqtt, embedded_port=broker.port))
-    async with serving(taken) as service:
-        with pytest.raises(ConfigError, match=f"mqtt://localhost:{broker.port}"):
-            async with open_door(service, taken):
-                pass
+    async with opened(taken):
+        await until(lambda: phone.latest("status") == "online")
+        phone.publish(f"{BASE}/say", json.dumps({"text": "Hello.", "id": "a"}))
+        await phone.event("finished", "a")
 
 
 def test_trying_a_broker(config: Config, broker: Mosquitto) -> None:

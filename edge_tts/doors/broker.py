@@ -20,8 +20,15 @@ log = logging.getLogger(__name__)
 
 @asynccontextmanager
 async def open_broker(port: int) -> AsyncIterator[None]:
-    """Listening inside the block; raises ConfigError if the port is taken."""
-    await _check_free(port)
+    """Listening inside the block, unless a broker does so already: then that one serves, and nothing is opened."""
+    if not await _is_free(port):
+        log.warning(
+            "something listens on %s port %d already and is taken for a broker; name it in mqtt.url "
+            "(mqtt://localhost:%d), or choose another mqtt.embedded_port",
+            *(HOST, port, port),
+        )
+        yield
+        return
     # It logs every packet at info and every client that hangs up as an error.
     logging.getLogger("amqtt").setLevel(logging.CRITICAL)
     logging.getLogger("transitions").setLevel(logging.WARNING)
@@ -55,14 +62,12 @@ async def _shut_down(broker: Broker) -> None:
         log.debug("the embedded broker was stopped with messages on their way")
 
 
-async def _check_free(port: int) -> None:
-    """amqtt says only that it cannot start."""
+async def _is_free(port: int) -> bool:
+    """Asked beforehand: amqtt says only that it cannot start."""
     try:
         server = await asyncio.start_server(lambda reader, writer: None, HOST, port)
-    except OSError as error:
-        raise ConfigError(
-            f"mqtt.embedded_port: something listens on {HOST} port {port} already, probably a broker: use it by "
-            f"mqtt.url: mqtt://localhost:{port}, or choose another mqtt.embedded_port"
-        ) from error
+    except OSError:
+        return False
     server.close()
     await server.wait_closed()
+    return True

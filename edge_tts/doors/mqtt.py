@@ -195,7 +195,7 @@ class MqttDoor:
 async def open_door(service: Service, config: Config) -> AsyncIterator[MqttDoor | None]:
     """Started inside the block, connected as soon as the broker lets us; None without `mqtt.url`.
 
-    Raises ConfigError for files that cannot be read, or if the embedded broker finds its port taken.
+    Raises ConfigError for files that cannot be read.
     """
     if config.mqtt.url is None:
         yield None
