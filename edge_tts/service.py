@@ -218,6 +218,10 @@ class Service:
         """Wait for the job's outcome; raises UnknownJobError."""
         return await asyncio.shield(self._find(job).outcome)
 
+    def remembers(self, job: str) -> bool:
+        """Whether the job can still be asked for: `queue.history` bounds how many ended ones."""
+        return job in self._jobs
+
     def job(self, job: str) -> JobEvent:
         """The job's latest event; raises UnknownJobError."""
         return self._find(job).latest

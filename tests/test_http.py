@@ -267,3 +267,22 @@ async def test_compressed_sound_is_bounded(house: House) -> None:
     asked = {"text": text, "format": "flac", "repeat": 10}
     assert await house.code("POST", "/api/tts", json=asked) == (413, "sound_too_large")
     assert rss_bytes() - before < 150 << 20
+
+
+async def test_a_state_with_one_wrong_value_changes_nothing(house: House) -> None:
+    before = house.service.state
+    for wrong in ({"voice": "nobody"}, {"speed": 9}, {"loudness": 3}):
+        status, _ = await house.json("POST", "/api/state", json={"volume": 11, "muted": True} | wrong)
+        assert status == 400
+        assert house.service.state == before
+
+
+async def test_waiting_for_a_duplicate_of_something_forgotten_is_no_error(house: House) -> None:
+    asked = {"text": "A.", "id": "x"}
+    await house.json("POST", "/api/say?wait=finished", json=asked)
+    for _ in range(house.service.config.queue.history + 1):
+        receipt = await house.service.submit(SpeakRequest("B.", ttl_s=300))
+        house.service.stop()
+        await house.service.outcome(receipt.job)
+    status, answer = await house.json("POST", "/api/say?wait=finished", json=asked)
+    assert (status, answer["duplicate"]) == (202, True)

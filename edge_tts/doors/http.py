@@ -87,7 +87,8 @@ class HttpDoor:
             raise InvalidFieldError("wait", waits, "finished, or no such parameter")
         spoken, warnings = self._counted(*await self._speak_request(request))
         receipt = await self._service.submit(spoken)
-        if waits:
+        # A duplicate of something said so long ago that it is forgotten has no outcome to wait for.
+        if waits and self._service.remembers(receipt.job):
             outcome = await self._service.outcome(receipt.job)
             return web.json_response(outcome.to_json() | {"duplicate": receipt.is_duplicate})
         return web.json_response(receipt_json(receipt, warnings), status=202)
@@ -139,18 +140,20 @@ class HttpDoor:
 
     async def _set_state(self, request: web.Request) -> web.Response:
         service = self._service
-        setters: dict[str, Callable[[Any], None]] = {
-            "volume": lambda value: service.set_volume(round(volume_percent("volume", value))),
-            "muted": lambda value: service.set_muted(boolean("muted", value)),
-            "voice": lambda value: service.set_voice(FIELDS["voice"]("voice", value)),
-            "speed": lambda value: service.set_speed(number(0.25, 4.0)("speed", value)),
+        settings: dict[str, tuple[Callable[[str, Any], Any], Callable[[Any], None]]] = {
+            # First, as the only one that can still be refused when its value is read: all or nothing is set.
+            "voice": (FIELDS["voice"], service.set_voice),
+            "volume": (lambda name, value: round(volume_percent(name, value)), service.set_volume),
+            "muted": (boolean, service.set_muted),
+            "speed": (number(0.25, 4.0), service.set_speed),
         }
         body = await self._optional_json(request)
         for name in body:
-            if name not in setters:
-                raise InvalidFieldError(name[:40], body[name], f"only {', '.join(setters)} can be set")
-        for name, value in body.items():
-            setters[name](value)
+            if name not in settings:
+                raise InvalidFieldError(name[:40], body[name], f"only {', '.join(settings)} can be set")
+        read = {name: parse(name, body[name]) for name, (parse, _) in settings.items() if name in body}
+        for name, value in read.items():
+            settings[name][1](value)
         return web.json_response(asdict(service.state))
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
