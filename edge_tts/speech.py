@@ -8,8 +8,6 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-DEFAULT_TTL_S = 300.0
-
 
 @dataclass(frozen=True, slots=True)
 class Audio:

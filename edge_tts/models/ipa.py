@@ -11,7 +11,6 @@ from edge_tts.text import arpabet, pinyin
 from edge_tts.text.phonemes import Clause, Phonemizer, espeak_voice
 
 LENGTH_MARKS = "ːˑ"
-STRESS_MARKS = "ˈˌ"
 
 _NEAREST = {
     "ʤ": "dʒ", "ʧ": "tʃ", "ʦ": "ts", "ʣ": "dz", "g": "ɡ", "ɚ": "əɹ", "ɝ": "ɜːɹ", "ᵻ": "ɪ", "ᵊ": "ə", "ɫ": "l",

@@ -1,4 +1,4 @@
-"""ARPAbet (the CMU dictionary's alphabet, stress digits 0 to 2 on vowels) to and from IPA.
+"""ARPAbet (the CMU dictionary's alphabet, stress digits 0 to 2 on vowels) to IPA.
 
 Source of the table: https://en.wikipedia.org/wiki/ARPABET (General American column).
 """
@@ -46,30 +46,6 @@ def to_ipa(symbols: str) -> str:
     return found
 
 
-def from_ipa(ipa: str) -> str:
-    """The ARPAbet of *ipa*, longest sounds first: "klˈɛɹ" → "K L EH1 R". Raises MarkupError naming what has none."""
-    symbols = []
-    stress = "0"
-    rest = ipa.replace("r", "ɹ").replace("g", "ɡ")
-    while rest:
-        if rest[0] in "ˈˌ":
-            stress, rest = {"ˈ": "1", "ˌ": "2"}[rest[0]], rest[1:]
-            continue
-        if rest[0] in " .ː":
-            rest = rest[1:]
-            continue
-        sound = next((rest[:length] for length in (3, 2, 1) if rest[:length] in _FROM_IPA), None)
-        if sound is None:
-            raise MarkupError(f"{rest[0]!r} in the IPA {ipa!r} has no ARPAbet symbol")
-        symbol = _FROM_IPA[sound]
-        if symbol in _VOWELS:
-            # A stress mark may stand before the syllable's consonants.
-            symbol, stress = symbol + stress, "0"
-        symbols.append(symbol)
-        rest = rest[len(sound) :]
-    return " ".join(symbols)
-
-
 def _sound(symbol: str) -> str | None:
     letters = symbol.upper().rstrip("012")
     digit = symbol[len(letters) :]
@@ -77,26 +53,3 @@ def _sound(symbol: str) -> str | None:
         sound = _UNSTRESSED.get(letters, _VOWELS[letters]) if digit == "0" else _VOWELS[letters]
         return _STRESS[digit] + sound
     return _CONSONANTS.get(letters) if not digit else None
-
-
-def _inverted() -> dict[str, str]:
-    """The first symbol of several with one sound wins."""
-    inverse: dict[str, str] = {}
-    for symbol, sound in [*_VOWELS.items(), *_CONSONANTS.items(), *_UNSTRESSED.items()]:
-        inverse.setdefault(sound, symbol)
-    # Lengths that other transcriptions leave out, and espeak-ng's spellings.
-    short = {
-        "ɑ": "AA",
-        "i": "IY",
-        "u": "UW",
-        "ɔ": "AO",
-        "ɒ": "AA",
-        "ɜ": "ER",
-        "ɝ": "ER",
-        "ɐ": "AH",
-        "ɜːɹ": "ER",
-    }
-    return inverse | short | {"ə": "AH", "ɚ": "ER"}
-
-
-_FROM_IPA = _inverted()
