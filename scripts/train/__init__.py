@@ -1,0 +1,1 @@
+"""From recordings to an installed voice. Nothing of this is imported at run time."""

@@ -1,0 +1,206 @@
+"""Stage acoustic: tokens → durations, pitch, energy → frames → log-mel and f0.
+
+First against the recordings' own figures; then, as an average of all ways to say something sounds dull, sharpened
+against a discriminator.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from scripts.train import pictures
+from scripts.train.data import Batch, Item, batch_of, read_items
+from scripts.train.discriminators import (
+    MelDiscriminator,
+    adversarial_loss,
+    discriminator_loss,
+    matching_loss,
+)
+from scripts.train.networks import Acoustic, Decoded, Encoded
+from scripts.train.phonemes import read_tokens
+from scripts.train.stage import Work, whole, write_json
+from scripts.train.trainer import Batches, Training, load_to_start_from, take_step
+
+BATCH_FRAMES = 6000
+RATE, RATE_TO_GO_ON = 1e-3, 3e-4
+"""From nothing; from another training's weights."""
+
+SHARPENING_RATE, DISCRIMINATOR_RATE = 2e-4, 4e-4
+CROP = 96
+"""Frames the discriminator looks at."""
+
+MATCHING_WEIGHT = 2.0
+
+
+def acoustic(work: Work) -> None:
+    """Writes acoustic.pt."""
+    folder = work.stage("acoustic")
+    items = read_items(work)
+    network = new_acoustic(work)
+    learn(work, folder, network, items)
+    sharpen(work, folder / "sharpen", network, items)
+    whole(folder / "acoustic.pt", lambda part: torch.save(network.state_dict(), part))
+
+
+def new_acoustic(work: Work) -> Acoustic:
+    network = Acoustic(max(read_tokens(work).values()) + 1, len(work.recipe.speakers))
+    if work.recipe.start_from:
+        load_to_start_from(network, work.recipe.start_from / "acoustic.pt")
+    return network.to(work.settings.device)
+
+
+def read_acoustic(work: Work) -> Acoustic:
+    network = Acoustic(max(read_tokens(work).values()) + 1, len(work.recipe.speakers))
+    network.load_state_dict(torch.load(work.stage("acoustic") / "acoustic.pt", weights_only=True))
+    return network.to(work.settings.device)
+
+
+def learned(work: Work, items: list[Item]) -> list[Item]:
+    """Not what is held out; of single words that are joined as well, every other."""
+    joins = [corpus.join > 1 for corpus in work.recipe.corpora]
+    return [
+        each
+        for number, each in enumerate(items)
+        if not each.is_held_out and (not joins[each.speaker] or each.is_joined or number % 2)
+    ]
+
+
+def learn(work: Work, folder: Path, network: Acoustic, items: list[Item]) -> None:
+    """Until each utterance's own figures are met on average."""
+    own = learned(work, items)
+    optimizer = torch.optim.AdamW(network.parameters(), RATE_TO_GO_ON if work.recipe.start_from else RATE)
+    training = Training(folder, work.settings, {"acoustic": network}, {"acoustic": optimizer})
+    batches = Batches([len(each.mel) for each in own], BATCH_FRAMES, work.recipe.seed)
+    network.train()
+    for step in training.steps(work.recipe.steps.acoustic, "acoustic"):
+        batch = batch_of([own[index] for index in batches.at(step)], work.settings.device)
+        encoded, decoded = said(network, batch)
+        losses = figures_losses(encoded, decoded, batch)
+        take_step(optimizer, sum_of(losses), [network])
+        training.note(**losses)
+        if training.is_time_for_picture(step):
+            _show(work, folder, network, items, step + 1)
+    network.eval()
+
+
+def said(network: Acoustic, batch: Batch) -> tuple[Encoded, Decoded]:
+    """The recording's own durations, pitch and energy lead the decoder."""
+    with torch.autocast(batch.mel.device.type, torch.bfloat16):
+        encoded = network.encode(batch.tokens, batch.accents, batch.speaker, batch.token_mask)
+        decoded = network.decode(
+            encoded.hidden, batch.pitch, batch.voiced, batch.energy, batch.speaker,
+            batch.frame_token, batch.frame_position, batch.frame_mask,
+        )  # fmt: skip
+    return encoded, decoded
+
+
+def figures_losses(encoded: Encoded, decoded: Decoded, batch: Batch) -> dict[str, Tensor]:
+    """Each already with its weight."""
+    tokens, frames = batch.token_mask[..., 0], batch.frame_mask[..., 0]
+
+    def mean(values: Tensor, mask: Tensor) -> Tensor:
+        return (values.float() * mask).sum() / mask.sum().clamp(min=1)
+
+    cross_entropy = functional.binary_cross_entropy_with_logits
+    return {
+        "mel": 2 * mean((decoded.mel - batch.mel).abs().mean(dim=2), frames),
+        "duration": 0.1 * mean((encoded.log_duration - batch.log_duration) ** 2, tokens),
+        "pitch": 0.1 * mean((encoded.pitch - batch.pitch) ** 2, tokens * batch.voiced),
+        "voiced": 0.1 * mean(cross_entropy(encoded.voiced_logit.float(), batch.voiced, reduction="none"), tokens),
+        "energy": 0.1 * mean((encoded.energy - batch.energy) ** 2, tokens),
+        "f0": 0.3 * mean((decoded.f0 - batch.f0_z).abs(), frames * batch.frame_voiced),
+        "voicing": 0.3
+        * mean(cross_entropy(decoded.voicing_logit.float(), batch.frame_voiced, reduction="none"), frames),
+    }
+
+
+def sum_of(losses: dict[str, Tensor]) -> Tensor:
+    return torch.stack(list(losses.values())).sum()
+
+
+def sharpen(work: Work, folder: Path, network: Acoustic, items: list[Item]) -> None:
+    """Against a discriminator of log-mel crops."""
+    own = learned(work, items)
+    discriminator = MelDiscriminator().to(work.settings.device)
+    optimizer = torch.optim.AdamW(network.parameters(), SHARPENING_RATE, betas=(0.5, 0.9))
+    opponent = torch.optim.AdamW(discriminator.parameters(), DISCRIMINATOR_RATE, betas=(0.5, 0.9))
+    training = Training(
+        folder, work.settings, {"acoustic": network, "discriminator": discriminator},
+        {"acoustic": optimizer, "discriminator": opponent},
+    )  # fmt: skip
+    batches = Batches([len(each.mel) for each in own], BATCH_FRAMES, work.recipe.seed + 1)
+    network.train()
+    for step in training.steps(work.recipe.steps.sharpen, "sharpen"):
+        batch = batch_of([own[index] for index in batches.at(step)], work.settings.device)
+        encoded, decoded = said(network, batch)
+        recorded_crops, made_crops = crops(batch, decoded.mel.float())
+        with torch.autocast(batch.mel.device.type, torch.bfloat16):
+            opposed = discriminator_loss(discriminator(recorded_crops), discriminator(made_crops.detach()))
+        take_step(opponent, opposed, [discriminator], clip=10)
+        with torch.autocast(batch.mel.device.type, torch.bfloat16):
+            with torch.no_grad():
+                recorded = discriminator(recorded_crops)
+            made = discriminator(made_crops)
+        losses = {
+            **figures_losses(encoded, decoded, batch),
+            "adversarial": adversarial_loss(made),
+            "matching": MATCHING_WEIGHT * matching_loss(recorded, made),
+        }
+        take_step(optimizer, sum_of(losses), [network])
+        training.note(**losses, discriminator=opposed)
+        if training.is_time_for_picture(step):
+            _show(work, folder, network, items, step + 1)
+    network.eval()
+
+
+def crops(batch: Batch, made: Tensor) -> tuple[Tensor, Tensor]:
+    """As many crops of CROP frames as the batch has room for: of the recordings and of what was *made*, from the same
+    places."""
+    n_frames = batch.frame_mask[..., 0].sum(dim=1).long()
+    places: list[tuple[int, int]] = []
+    for row, n in enumerate(n_frames.tolist()):
+        for start in range(0, n - CROP + 1, CROP):
+            places.append((row, start + int(torch.randint(0, max(min(CROP, n - CROP - start + 1), 1), ()))))
+        if n < CROP <= batch.mel.shape[1]:
+            # Zeros after a short word are the same in both.
+            places.append((row, 0))
+    mask = batch.frame_mask
+    recorded = [(batch.mel * mask)[row, start : start + CROP] for row, start in places]
+    own = [(made * mask)[row, start : start + CROP] for row, start in places]
+    return torch.stack(recorded), torch.stack(own)
+
+
+def held_out(items: list[Item]) -> Iterator[Item]:
+    """The first of each speaker."""
+    seen = set()
+    for each in items:
+        if each.is_held_out and each.speaker not in seen:
+            seen.add(each.speaker)
+            yield each
+
+
+@torch.no_grad()
+def _show(work: Work, folder: Path, network: Acoustic, items: list[Item], step: int) -> None:
+    """A picture of held-out spectrograms, and the error over all that is held out."""
+    network.eval()
+    errors = []
+    examples = []
+    shown = {each.id for each in held_out(items)}
+    for item in (each for each in items if each.is_held_out):
+        batch = batch_of([item], work.settings.device)
+        made = said(network, batch)[1].mel[0].float().cpu().numpy()
+        errors.append(float(np.abs(made - item.mel.astype(np.float32)).mean()))
+        if item.id in shown:
+            examples += [(f"{item.id}: recorded", item.mel.astype(np.float32)), (f"{item.id}: step {step}", made)]
+    network.train()
+    pictures.spectrograms(folder / f"step-{step:06d}.png", examples)
+    history = folder / "held_out.json"
+    known = json.loads(history.read_text()) if history.exists() else {}
+    write_json(history, {**known, str(step): float(np.mean(errors))})

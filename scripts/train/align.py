@@ -1,0 +1,220 @@
+"""Stage align: how many frames each token lasts, learned without being told.
+
+The network says how likely each token is at each frame; trained by the sum over all monotonic paths (CTC without
+repeats in effect) with a prior towards the diagonal, after Badlani et al. 2022, One TTS Alignment To Rule Them All.
+The best monotonic path then gives the durations.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.special
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+from tqdm import tqdm
+
+from scripts.train import pictures
+from scripts.train.features import Floats
+from scripts.train.mels import read_mel
+from scripts.train.networks import Aligner
+from scripts.train.phonemes import Spoken, read_spoken, read_tokens
+from scripts.train.stage import Work, whole, write_json
+from scripts.train.trainer import Batches, Training, take_step
+
+BATCH_FRAMES = 6000
+RATE = 2e-3
+BLANK_LOG_PROBABILITY = -1.0
+PRIOR_SHARPNESS = 1.0
+WORST_SHARE = 0.01
+"""Of each speaker's recordings: the least likely alignments are dropped (a wrong text, a cough)."""
+
+IMPOSSIBLE = -1e3
+LONGEST_EDGE = 10
+"""Frames that the tokens before and after an utterance may last: the clean stage leaves no more silence than that.
+Without this bound they take over whole words."""
+
+LONGEST_TOKEN_S = 0.9
+STILL = frozenset(" ^$.,?!;:")
+"""May last longer."""
+
+
+@dataclass(frozen=True)
+class Heard:
+    """Arrays of one utterance."""
+
+    tokens: NDArray[np.int64]
+    accents: NDArray[np.int64]
+    speaker: int
+    mel: Floats
+
+
+def align(work: Work) -> None:
+    """Writes durations.json (id → frames per token), and the dropped ones with the reason."""
+    folder = work.stage("align")
+    numbers = read_tokens(work)
+    spoken = read_spoken(work)
+    heard = [_heard(work, numbers, each) for each in tqdm(spoken, "reading", mininterval=1)]
+    long_enough = [index for index, each in enumerate(heard) if len(each.mel) > len(each.tokens)]
+    network = Aligner(max(numbers.values()) + 1, len(work.recipe.speakers)).to(work.settings.device)
+    optimizer = torch.optim.Adam(network.parameters(), RATE)
+    training = Training(folder, work.settings, {"aligner": network}, {"aligner": optimizer})
+    # Held-out ones learn too: here they are measured, not spoken.
+    batches = Batches([len(heard[index].mel) for index in long_enough], BATCH_FRAMES, work.recipe.seed)
+    for step in training.steps(work.recipe.steps.align, "align"):
+        batch = [heard[long_enough[index]] for index in batches.at(step)]
+        loss = forward_sum(network, batch, work.settings.device)
+        take_step(optimizer, loss, [network])
+        training.note(forward_sum=loss)
+    durations, scores = _durations(work, network, spoken, heard, long_enough)
+    _write(work, folder, spoken, durations, scores)
+    examples = [
+        next(index for index in long_enough if spoken[index].speaker == speaker) for speaker in work.recipe.speakers
+    ]
+    pictures.alignments(
+        folder / "align.png",
+        [
+            (spoken[i].id, _log_likelihood(network, heard[i], work.settings.device), durations[spoken[i].id])
+            for i in examples
+        ],
+    )
+
+
+def _heard(work: Work, numbers: dict[str, int], spoken: Spoken) -> Heard:
+    return Heard(
+        np.array([numbers[symbol] for symbol in spoken.symbols]),
+        np.array(spoken.accents),
+        work.recipe.speakers[spoken.speaker],
+        read_mel(work, spoken.id),
+    )
+
+
+def forward_sum(network: Aligner, batch: list[Heard], device: str) -> Tensor:
+    """Minus ln of the probability that the tokens are said in order, per frame."""
+    n_tokens = torch.tensor([len(each.tokens) for each in batch])
+    n_frames = torch.tensor([len(each.mel) for each in batch])
+    scores = network(*_padded(batch, device))
+    most_frames, most_tokens = scores.shape[1:]
+    prior = torch.zeros(len(batch), most_frames, most_tokens)
+    for index, each in enumerate(batch):
+        prior[index, : len(each.mel), : len(each.tokens)] = torch.from_numpy(_prior(len(each.mel), len(each.tokens)))
+    is_token = torch.arange(most_tokens)[None] < n_tokens[:, None]
+    scores = scores.masked_fill(~is_token[:, None].to(device), -1e4)
+    likely = torch.log_softmax(scores, dim=2) + prior.to(device)
+    with_blank = functional.pad(likely, (1, 0), value=BLANK_LOG_PROBABILITY)
+    log_probability = torch.log_softmax(with_blank, dim=2).transpose(0, 1)
+    targets = torch.arange(1, most_tokens + 1)[None].expand(len(batch), -1)
+    return functional.ctc_loss(log_probability, targets, n_frames, n_tokens, zero_infinity=True)
+
+
+def _padded(batch: list[Heard], device: str) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def pad(arrays: list[NDArray[Any]]) -> Tensor:
+        return torch.nn.utils.rnn.pad_sequence([torch.from_numpy(each) for each in arrays], batch_first=True).to(device)
+
+    return (
+        pad([each.tokens for each in batch]),
+        pad([each.accents for each in batch]),
+        torch.tensor([each.speaker for each in batch]).to(device),
+        pad([each.mel for each in batch]),
+    )
+
+
+@functools.lru_cache(4096)
+def _prior(n_frames: int, n_tokens: int) -> Floats:
+    """ln of the beta-binomial probability [n_frames, n_tokens]: early tokens early, late ones late."""
+    k = np.arange(n_tokens)
+    a = PRIOR_SHARPNESS * np.arange(1, n_frames + 1)[:, None]
+    b = PRIOR_SHARPNESS * np.arange(n_frames, 0, -1)[:, None]
+    n = n_tokens - 1
+    log_choose = -np.log(n + 1) - scipy.special.betaln(n - k + 1, k + 1)
+    prior = log_choose + scipy.special.betaln(k + a, n - k + b) - scipy.special.betaln(a, b)
+    if n_frames > 2 * LONGEST_EDGE + n_tokens:
+        prior[LONGEST_EDGE:, 0] = prior[:-LONGEST_EDGE, -1] = IMPOSSIBLE
+    return prior.astype(np.float32)
+
+
+@torch.no_grad()
+def _log_likelihood(network: Aligner, heard: Heard, device: str) -> Floats:
+    """[n_frames, n_tokens]"""
+    scores = network(*_padded([heard], device))[0].cpu()
+    likely = torch.log_softmax(scores, dim=1).numpy() + _prior(len(heard.mel), len(heard.tokens))
+    return np.asarray(likely, np.float32)
+
+
+def best_path(likely: Floats) -> NDArray[np.int64]:
+    """Frames of each token, at least one each, on the likeliest path through *likely* [n_frames ≥ n_tokens, n_tokens]
+    that visits the tokens in order (Viterbi)."""
+    n_frames, n_tokens = likely.shape
+    best = np.full(n_tokens, -np.inf)
+    best[0] = likely[0, 0]
+    came_from_before = np.zeros((n_frames, n_tokens), bool)
+    for frame in range(1, n_frames):
+        before = np.concatenate([[-np.inf], best[:-1]])
+        came_from_before[frame] = before > best
+        best = np.maximum(best, before) + likely[frame]
+    frames = np.zeros(n_tokens, np.int64)
+    token = n_tokens - 1
+    for frame in range(n_frames - 1, -1, -1):
+        frames[token] += 1
+        if came_from_before[frame, token]:
+            token -= 1
+    return frames
+
+
+def _durations(
+    work: Work, network: Aligner, spoken: list[Spoken], heard: list[Heard], indices: list[int]
+) -> tuple[dict[str, NDArray[np.int64]], dict[str, float]]:
+    durations, scores = {}, {}
+    for index in tqdm(indices, "durations", mininterval=1):
+        likely = _log_likelihood(network, heard[index], work.settings.device)
+        frames = best_path(likely)
+        durations[spoken[index].id] = frames
+        scores[spoken[index].id] = float(likely[np.arange(len(likely)), np.repeat(np.arange(len(frames)), frames)].mean())
+    return durations, scores
+
+
+def _write(
+    work: Work,
+    folder: Path,
+    spoken: list[Spoken],
+    durations: dict[str, NDArray[np.int64]],
+    scores: dict[str, float],
+) -> None:
+    longest = LONGEST_TOKEN_S * 22050 / 256
+    dropped: dict[str, str] = {each.id: "shorter than its text" for each in spoken if each.id not in durations}
+    by_speaker: dict[str, list[float]] = {speaker: [] for speaker in work.recipe.speakers}
+    for each in spoken:
+        if each.id in scores:
+            by_speaker[each.speaker].append(scores[each.id])
+    worst = {speaker: float(np.quantile(values, WORST_SHARE)) for speaker, values in by_speaker.items()}
+    for each in spoken:
+        if each.id in dropped:
+            continue
+        lasting = max((n, s) for n, s in zip(durations[each.id], each.symbols, strict=True) if s not in STILL)
+        if lasting[0] > longest:
+            dropped[each.id] = f"{lasting[1]} lasts {lasting[0] * 256 / 22050:.2f} s"
+        elif scores[each.id] < worst[each.speaker]:
+            dropped[each.id] = f"an unlikely alignment: {scores[each.id]:.2f}, where {worst[each.speaker]:.2f} is usual"
+    write_json(folder / "dropped.json", dropped)
+    kept = {identity: frames for identity, frames in durations.items() if identity not in dropped}
+    pictures.durations(
+        folder / "durations.png",
+        {
+            speaker: np.concatenate([kept[each.id] for each in spoken if each.speaker == speaker and each.id in kept])
+            for speaker in work.recipe.speakers
+        },
+    )
+    document = json.dumps({identity: frames.tolist() for identity, frames in kept.items()})
+    whole(folder / "durations.json", lambda part: part.write_text(document, encoding="utf-8"))
+
+
+def read_durations(work: Work) -> dict[str, NDArray[np.int64]]:
+    document = json.loads((work.stage("align") / "durations.json").read_text(encoding="utf-8"))
+    return {identity: np.array(frames, np.int64) for identity, frames in document.items()}

@@ -1,0 +1,162 @@
+"""What acoustic model and vocoder learn from, in memory: every utterance with all that was found out about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import soundfile
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from tqdm import tqdm
+
+from edge_tts.models.source_filter import HOP
+from edge_tts.models.two_stage import frame_inputs
+from scripts.train.align import read_durations
+from scripts.train.f0 import read_ranges, read_source
+from scripts.train.features import Floats
+from scripts.train.mels import read_mel
+from scripts.train.phonemes import read_spoken, read_tokens
+from scripts.train.stage import Work
+from scripts.train.synthesis import Source
+
+
+@dataclass(frozen=True)
+class Item:
+    """T tokens, F frames."""
+
+    id: str
+    speaker: int
+    tokens: NDArray[np.int64]
+    accents: NDArray[np.int64]
+    frames: NDArray[np.int64]
+    """[T]"""
+
+    mel: NDArray[np.float16]
+    """[F, 80]"""
+
+    f0: Floats
+    """[F] Hz, 0 where unvoiced."""
+
+    f0_z: Floats
+    """[F], 0 where unvoiced."""
+
+    pitch: Floats
+    """[T], mean z-score of ln f0 over the voiced frames."""
+
+    voiced: Floats
+    """[T], 0 or 1."""
+
+    energy: Floats
+    """[T], z-score."""
+
+    sound: NDArray[np.int16]
+    """[F * HOP]"""
+
+    is_held_out: bool
+    is_joined: bool
+    source: Source
+
+
+def read_items(work: Work) -> list[Item]:
+    """Everything that was aligned."""
+    durations = read_durations(work)
+    numbers = read_tokens(work)
+    ranges = read_ranges(work)
+    spoken = [each for each in read_spoken(work) if each.id in durations]
+    mels = {each.id: read_mel(work, each.id) for each in tqdm(spoken, "reading mels", mininterval=1)}
+    loudness = {
+        name: [_loudness(mels[each.id]) for each in spoken if each.speaker == name] for name in work.recipe.speakers
+    }
+    scale = {name: (np.concatenate(each).mean(), np.concatenate(each).std()) for name, each in loudness.items()}
+    items = []
+    for each in tqdm(spoken, "reading sounds", mininterval=1):
+        frames = durations[each.id]
+        starts = np.cumsum(frames) - frames
+        source = read_source(work, each.id)
+        f0 = source.f0_hz
+        voiced = f0 > 0
+        its_range = ranges[each.speaker]
+        logs = np.log(np.where(voiced, f0, 1))
+        f0_z = np.where(voiced, (logs - its_range.log_f0_median) / its_range.log_f0_std, 0).astype(np.float32)
+        n_voiced = np.add.reduceat(voiced.astype(np.float32), starts)
+        mean, spread = scale[each.speaker]
+        energy = (_loudness(mels[each.id]) - mean) / spread
+        sound, _ = soundfile.read(work.stage("clean") / f"{each.id}.flac", dtype="int16")
+        items.append(
+            Item(
+                id=each.id,
+                speaker=work.recipe.speakers[each.speaker],
+                tokens=np.array([numbers[symbol] for symbol in each.symbols]),
+                accents=np.array(each.accents),
+                frames=frames,
+                mel=mels[each.id].astype(np.float16),
+                f0=f0,
+                f0_z=f0_z,
+                pitch=np.add.reduceat(f0_z, starts) / np.maximum(n_voiced, 1),
+                voiced=(n_voiced > frames / 2).astype(np.float32),
+                energy=(np.add.reduceat(energy, starts) / frames).astype(np.float32),
+                sound=sound[: len(f0) * HOP],
+                is_held_out=each.is_held_out,
+                is_joined="/joined-" in each.id,
+                source=source,
+            )
+        )
+    return items
+
+
+def _loudness(mel: Floats) -> Floats:
+    """[F], ln of each frame's magnitude."""
+    return 0.5 * np.log((np.exp(2 * mel)).sum(axis=1))  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Padded tensors of some items."""
+
+    tokens: Tensor
+    accents: Tensor
+    speaker: Tensor
+    token_mask: Tensor
+    """[B, T, 1]"""
+
+    log_duration: Tensor
+    pitch: Tensor
+    voiced: Tensor
+    energy: Tensor
+    frame_token: Tensor
+    frame_position: Tensor
+    frame_mask: Tensor
+    """[B, F, 1]"""
+
+    mel: Tensor
+    f0_z: Tensor
+    frame_voiced: Tensor
+
+
+def batch_of(items: list[Item], device: str) -> Batch:
+    """Whole utterances."""
+
+    def pad(arrays: list[NDArray[Any]]) -> Tensor:
+        padded = torch.nn.utils.rnn.pad_sequence([torch.from_numpy(each) for each in arrays], batch_first=True)
+        return padded.to(device)
+
+    laid_out = [frame_inputs(each.frames) for each in items]
+    return Batch(
+        tokens=pad([each.tokens for each in items]),
+        accents=pad([each.accents for each in items]),
+        speaker=torch.tensor([each.speaker for each in items]).to(device),
+        token_mask=pad([np.ones((len(each.tokens), 1), np.float32) for each in items]),
+        log_duration=pad([np.log(each.frames).astype(np.float32) for each in items]),
+        pitch=pad([each.pitch for each in items]),
+        voiced=pad([each.voiced for each in items]),
+        energy=pad([each.energy for each in items]),
+        frame_token=pad([token for token, _ in laid_out]),
+        frame_position=pad([position for _, position in laid_out]),
+        frame_mask=pad([np.ones((len(each.mel), 1), np.float32) for each in items]),
+        mel=pad([each.mel.astype(np.float32) for each in items]),
+        f0_z=pad([each.f0_z for each in items]),
+        frame_voiced=pad([(each.f0 > 0).astype(np.float32) for each in items]),
+    )

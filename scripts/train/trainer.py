@@ -1,0 +1,163 @@
+"""The loop that every network learns in: checkpoints, loss curves, a progress bar; a killed one goes on where it was."""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from scripts.train import pictures
+from scripts.train.stage import Settings, whole
+
+_T = TypeVar("_T")
+WARM_UP = 100
+"""Steps until the full rate: Adam's second moments are wild at first."""
+
+
+class Training:
+    """Networks and their optimizers, and how far they have come."""
+
+    def __init__(
+        self,
+        folder: Path,
+        settings: Settings,
+        networks: Mapping[str, nn.Module],
+        optimizers: Mapping[str, torch.optim.Optimizer],
+    ) -> None:
+        self._folder = folder
+        self._settings = settings
+        self._networks = networks
+        self._optimizers = optimizers
+        self._rates = {name: each.param_groups[0]["lr"] for name, each in optimizers.items()}
+        self._curves: dict[str, list[tuple[int, float]]] = defaultdict(list)
+        self._sums: dict[str, list[float]] = defaultdict(list)
+        self._step = 0
+        self._checkpoint = folder / "checkpoint.pt"
+        if self._checkpoint.exists():
+            self._resume()
+
+    def _resume(self) -> None:
+        # Our own file, but weights_only all the same: it holds nothing else.
+        state = torch.load(self._checkpoint, map_location="cpu", weights_only=True)
+        for name, network in self._networks.items():
+            network.load_state_dict(state["networks"][name])
+        for name, optimizer in self._optimizers.items():
+            optimizer.load_state_dict(state["optimizers"][name])
+        self._curves.update({name: [tuple(each) for each in points] for name, points in state["curves"].items()})
+        self._step = state["step"]
+
+    def steps(self, n_steps: int, title: str) -> Iterator[int]:
+        """The steps that are left of *n_steps*; rates rise, then fall as half a cosine to a hundredth."""
+        bar = tqdm(total=n_steps, initial=self._step, desc=title, mininterval=2)
+        saved = time.monotonic()
+        while self._step < n_steps:
+            self._set_rates(self._step / n_steps)
+            torch.manual_seed(self._step)
+            yield self._step
+            self._step += 1
+            bar.update()
+            if self._step % 50 == 0 or self._step == n_steps:
+                self._note_curves(bar)
+            if self._step % self._settings.checkpoint_every == 0 or self._step == n_steps:
+                self.save()
+                if time.monotonic() - saved > 30 or self._step == n_steps:
+                    pictures.losses(self._folder / "losses.png", self._curves)
+                    saved = time.monotonic()
+        bar.close()
+
+    def _set_rates(self, done: float) -> None:
+        factor = min(1.0, (self._step + 1) / WARM_UP) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
+        for name, optimizer in self._optimizers.items():
+            for group in optimizer.param_groups:
+                group["lr"] = self._rates[name] * factor
+
+    def note(self, **losses: Tensor | float) -> None:
+        for name, value in losses.items():
+            self._sums[name].append(float(value.detach()) if isinstance(value, Tensor) else value)
+
+    def _note_curves(self, bar: tqdm[Any]) -> None:
+        for name, values in self._sums.items():
+            self._curves[name].append((self._step, sum(values) / len(values)))
+        bar.set_postfix({name: f"{points[-1][1]:.3f}" for name, points in self._curves.items()}, refresh=False)
+        self._sums.clear()
+
+    def save(self) -> None:
+        state = {
+            "step": self._step,
+            "networks": {name: each.state_dict() for name, each in self._networks.items()},
+            "optimizers": {name: each.state_dict() for name, each in self._optimizers.items()},
+            "curves": {name: [list(each) for each in points] for name, points in self._curves.items()},
+        }
+        whole(self._checkpoint, lambda part: torch.save(state, part))
+
+    def is_time_for_picture(self, step: int) -> bool:
+        return (step + 1) % self._settings.picture_every == 0
+
+
+def take_step(
+    optimizer: torch.optim.Optimizer, loss: Tensor, networks: Sequence[nn.Module], clip: float = 1.0
+) -> None:
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    nn.utils.clip_grad_norm_([each for network in networks for each in network.parameters()], clip)
+    optimizer.step()
+
+
+class Batches:
+    """The items of each step: every item once an epoch, those of like length together, in an order that depends on the
+    step alone (a resumed training goes on with what would have come)."""
+
+    def __init__(self, sizes: Sequence[int], batch_size: int, seed: int) -> None:
+        """*batch_size* is the sum of the sizes in a batch."""
+        self._sizes = sizes
+        self._batch_size = batch_size
+        self._seed = seed
+        self._epoch = -1
+        self._first_step = 0
+        self._batches: list[list[int]] = []
+
+    def at(self, step: int) -> list[int]:
+        """Indices of the items; *step* never goes back."""
+        while step >= self._first_step + len(self._batches):
+            self._first_step += len(self._batches)
+            self._epoch += 1
+            self._batches = self._cut(random.Random(f"{self._seed} {self._epoch}"))
+        return self._batches[step - self._first_step]
+
+    def _cut(self, chance: random.Random) -> list[list[int]]:
+        # A tenth of jitter: not always the same neighbours.
+        order = sorted(range(len(self._sizes)), key=lambda index: self._sizes[index] * chance.uniform(0.9, 1.1))
+        batches: list[list[int]] = [[]]
+        size = 0
+        for index in order:
+            if batches[-1] and size + self._sizes[index] > self._batch_size:
+                batches.append([])
+                size = 0
+            batches[-1].append(index)
+            size += self._sizes[index]
+        chance.shuffle(batches)
+        return batches
+
+
+def load_to_start_from(network: nn.Module, path: Path) -> bool:
+    """Take over what fits of the weights in *path*: embeddings may have got rows. True if there was something."""
+    if not path.exists():
+        return False
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    own = network.state_dict()
+    for name, value in state.items():
+        if name in own and own[name].shape == value.shape:
+            own[name] = value
+        elif name in own and own[name].shape[1:] == value.shape[1:]:
+            n = min(len(value), len(own[name]))
+            own[name][:n] = value[:n]
+    network.load_state_dict(own)
+    return True
