@@ -167,7 +167,7 @@ def crops(batch: Batch, made: Tensor) -> tuple[Tensor, Tensor]:
     places: list[tuple[int, int]] = []
     for row, n in enumerate(n_frames.tolist()):
         for start in range(0, n - CROP + 1, CROP):
-            places.append((row, start + int(torch.randint(0, max(min(CROP, n - CROP - start + 1), 1), ()))))
+            places.append((row, start + int(torch.randint(0, min(CROP, n - CROP - start + 1), ()))))
         if n < CROP <= batch.mel.shape[1]:
             # Zeros after a short word are the same in both.
             places.append((row, 0))

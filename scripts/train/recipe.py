@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import csv
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+import io
+import re
+import typing
+from collections.abc import Iterator, Sequence
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +16,10 @@ import yaml
 
 _T = TypeVar("_T")
 SOUND_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus")
+FEWEST_TEXTS = 10
+"""Of a speaker, for a tenth to be held out. For a voice that pleases, a thousand."""
+
+_KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text", dict: "names and values"}
 
 
 class RecipeError(ValueError):
@@ -52,24 +59,41 @@ class Corpus:
     """For recordings of single words: as many as this are joined at random, so that the model hears what the middle of
     a sentence is."""
 
+    def __post_init__(self) -> None:
+        # It names files, and tables of other programs.
+        if not re.fullmatch(r"[A-Za-z0-9][\w-]*", self.speaker):
+            raise ValueError(f"speaker {self.speaker!r} should be of letters, digits, _ and -")
+        if not re.fullmatch(r"[a-z]{2,3}(-[A-Za-z0-9]+)*", self.language):
+            raise ValueError(f"language {self.language!r} should be a tag such as de-DE")
+        if self.join < 1:
+            raise ValueError(f"join must be at least 1, not {self.join}")
+
     def texts(self) -> dict[str, str]:
         """Name → text. Raises RecipeError."""
         path = self.folder / "metadata.csv"
         if not path.is_file():
             raise RecipeError(f"{path} is missing: one line for each recording, its name | its text")
+        try:
+            written = path.read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise RecipeError(f"{path} is not UTF-8: {error}") from error
         found: dict[str, str] = {}
-        with path.open(encoding="utf-8-sig", newline="") as lines:
-            for number, row in enumerate(csv.reader(lines, delimiter="|", quoting=csv.QUOTE_NONE), 1):
-                if not row or not row[0].strip():
-                    continue
-                # LJSpeech's third column is its second with the numbers written out, which the front end does anyway.
-                text = row[1].strip() if len(row) > 1 else ""
-                name = row[0].strip()
-                if not text:
-                    raise RecipeError(f"{path} line {number}: {name!r} has no text; wanted: name|text")
-                if name in found:
-                    raise RecipeError(f"{path} line {number}: {name!r} is there twice")
-                found[name] = text
+        stems: set[str] = set()
+        lines = csv.reader(io.StringIO(written), delimiter="|", quoting=csv.QUOTE_NONE)
+        for number, row in enumerate(lines, 1):
+            if not row or not row[0].strip():
+                continue
+            # LJSpeech's third column is its second with the numbers written out, which the front end does anyway.
+            text = row[1].strip() if len(row) > 1 else ""
+            name = row[0].strip()
+            if not text:
+                raise RecipeError(f"{path} line {number}: {name!r} has no text; wanted: name|text")
+            if Path(name).stem in stems:
+                raise RecipeError(f"{path} line {number}: {Path(name).stem!r} is there twice")
+            stems.add(Path(name).stem)
+            found[name] = text
+        if len(set(found.values())) < FEWEST_TEXTS:
+            raise RecipeError(f"{path} has {len(set(found.values()))} texts; wanted {FEWEST_TEXTS} or more")
         return found
 
     def sound(self, name: str) -> Path | None:
@@ -91,6 +115,19 @@ class Steps:
     vocoder: int = 12000
     joint: int = 8000
 
+    def __post_init__(self) -> None:
+        for name, n in vars(self).items():
+            if n < 1:
+                raise ValueError(f"{name} must be at least 1, not {n}")
+
+
+PACES = {
+    "quick": Steps(align=600, acoustic=1500, sharpen=500, vocoder=1500, joint=800),
+    "normal": Steps(),
+    "long": Steps(align=5000, acoustic=40000, sharpen=12000, vocoder=60000, joint=40000),
+}
+"""How long to learn, by name: to see whether all is well; a day on a small box; as good as it gets."""
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -106,6 +143,20 @@ class Recipe:
     seed: int = 0
     emotions: dict[str, dict[str, float]] = field(default_factory=dict)
     gain_db: float = 4.0
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", self.name):
+            raise ValueError(f"name {self.name!r} should be of letters, digits, _, - and .")
+        names = [corpus.speaker for corpus in self.corpora]
+        twice = {name for name in names if names.count(name) > 1}
+        if twice:
+            raise ValueError(f"two folders are of the speaker {', '.join(sorted(twice))}; wanted one for each speaker")
+        if self.held_out < 1:
+            raise ValueError(f"held_out must be at least 1, not {self.held_out}")
+        if self.start_from:
+            for name in ("frontend.json", "acoustic.pt"):
+                if not (self.start_from / name).is_file():
+                    raise ValueError(f"start_from: {self.start_from / name} is missing")
 
     @property
     def speakers(self) -> dict[str, int]:
@@ -135,7 +186,7 @@ class Recipe:
 
 
 def _held_out(texts: dict[str, str], n: int) -> set[str]:
-    """The texts kept back, by their hash: the same whatever else is in the folder. Twice recorded, both are kept back."""
+    """The texts kept back, by their hash: the same whatever else is there. Twice recorded, both are kept back."""
     different = sorted(set(texts.values()), key=lambda text: hashlib.sha256(text.encode()).digest())
     return set(different[: min(n, len(different) // 10)])
 
@@ -145,35 +196,36 @@ def read_corpus(folder: Path) -> Corpus:
     path = folder / "speaker.yaml"
     if not path.is_file():
         raise RecipeError(f"{path} is missing; wanted: speaker, language and licence, one per line")
-    document = _mapping(path)
-    for key in ("speaker", "language", "licence"):
-        if not isinstance(document.get(key), str):
-            raise RecipeError(f"{path} has no {key}; wanted: speaker, language and licence, one per line")
-    return _filled(Corpus, {**document, "folder": folder}, path)
+    return _filled(Corpus, {**_mapping(path), "folder": folder.resolve()}, path)
 
 
 def read_recipe(path: Path) -> Recipe:
     """Paths in it are relative to it. Raises RecipeError."""
-    document = _mapping(path)
-    folders = document.pop("corpora", None)
+    values = _mapping(path)
+    folders = values.get("corpora")
     if not isinstance(folders, list) or not folders:
         raise RecipeError(f"{path} has no corpora; wanted a list of folders")
-    values = dict(document)
     values["corpora"] = tuple(read_corpus(path.parent / str(folder)) for folder in folders)
-    values["steps"] = _filled(Steps, document.get("steps") or {}, path)
+    values["steps"] = _steps(values.get("steps"), path)
     if values.get("start_from"):
         values["start_from"] = path.parent / str(values["start_from"])
-    values.setdefault("name", path.stem)
-    return checked(_filled(Recipe, values, path))
+    return _filled(Recipe, {"name": path.stem, **values}, path)
 
 
-def checked(recipe: Recipe) -> Recipe:
-    """Raises RecipeError if two folders are of one speaker."""
-    names = [corpus.speaker for corpus in recipe.corpora]
-    twice = {name for name in names if names.count(name) > 1}
-    if twice:
-        raise RecipeError(f"two folders are of the speaker {', '.join(sorted(twice))}; wanted one for each speaker")
-    return recipe
+def recipe_of(folders: Sequence[Path], name: str, start_from: Path | None) -> Recipe:
+    """The same without a file, all else as usual. Raises RecipeError."""
+    corpora = tuple(read_corpus(folder) for folder in folders)
+    return _filled(Recipe, {"name": name, "corpora": corpora, "start_from": start_from}, folders[0])
+
+
+def _steps(asked: object, path: Path) -> Steps:
+    if asked is None:
+        return Steps()
+    if isinstance(asked, str) and asked in PACES:
+        return PACES[asked]
+    if isinstance(asked, dict):
+        return _filled(Steps, asked, path)
+    raise RecipeError(f"{path}: steps is {asked!r}; wanted {', '.join(PACES)}, or a number for each network")
 
 
 def _mapping(path: Path) -> dict[str, Any]:
@@ -187,8 +239,23 @@ def _mapping(path: Path) -> dict[str, Any]:
 
 
 def _filled(kind: type[_T], values: dict[str, Any], path: Path) -> _T:
-    known = {each.name for each in fields(kind)}  # type: ignore[arg-type]
-    unknown = sorted(set(values) - known)
+    """Raises RecipeError for what is unknown, missing or of another kind."""
+    hints = typing.get_type_hints(kind)
+    unknown = sorted(set(values) - set(hints))
     if unknown:
-        raise RecipeError(f"{path} has the unknown key {unknown[0]!r}; known: {', '.join(sorted(known))}")
-    return kind(**values)
+        raise RecipeError(f"{path} has the unknown key {unknown[0]!r}; known: {', '.join(hints)}")
+    for each in fields(kind):  # type: ignore[arg-type]
+        if each.name not in values:
+            if each.default is MISSING and each.default_factory is MISSING:
+                raise RecipeError(f"{path} has no {each.name}")
+            continue
+        value = values[each.name]
+        hint = typing.get_origin(hints[each.name]) or hints[each.name]
+        accepted = (int, float) if hint is float else hint
+        # A bool is an int to Python, but not to who writes "join: yes".
+        if hint in _KINDS and (not isinstance(value, accepted) or (isinstance(value, bool) and hint is not bool)):
+            raise RecipeError(f"{path}: {each.name} should be {_KINDS[hint]}, not {value!r}")
+    try:
+        return kind(**values)
+    except ValueError as error:
+        raise RecipeError(f"{path}: {error}") from error

@@ -108,7 +108,7 @@ class Crops:
         self._seed = seed
         by_speaker: dict[int, list[Item]] = defaultdict(list)
         for each in items:
-            if len(each.mel) >= CROP // 2:
+            if len(each.mel) >= CROP // 2 and not each.is_joined:
                 by_speaker[each.speaker].append(each)
         self._speakers = list(by_speaker.values())
         self._weights = [np.cumsum([len(each.mel) for each in group]).tolist() for group in self._speakers]

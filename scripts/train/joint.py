@@ -1,0 +1,217 @@
+"""Stage joint: the vocoder learns the mels that it will get, and the decoder what makes them sound.
+
+Decoder and vocoder as one network from the recording's own durations and pitch to its sound, so that the losses of the
+sound reach the decoder (as in Lim et al. 2022, JETS, but from two networks that can speak already). The encoder, whose
+predictions lead both at run time, stays as it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import torch
+from torch import Tensor
+
+from edge_tts.models.source_filter import HOP
+from edge_tts.models.two_stage import DECODER_MARGIN, frame_inputs
+from scripts.train import pictures
+from scripts.train.acoustic import held_out, learned, read_acoustic, said
+from scripts.train.data import Item, batch_of, read_items
+from scripts.train.discriminators import MelDiscriminator, adversarial_loss, discriminator_loss, matching_loss
+from scripts.train.features import SAMPLE_RATE
+from scripts.train.networks import Acoustic, Decoded, Vocoder
+from scripts.train.stage import Work, whole
+from scripts.train.synthesis import EDGE, SourceFilter, locked_pulses
+from scripts.train.trainer import Training, take_step
+from scripts.train.vocoder import Crop, Crops, Ear, Rivals, read_vocoder
+
+N_RECORDED = 2
+"""Of a batch are vocoded from the recorded mel: so that it does not forget what a good one is."""
+
+DECODER_RATE, VOCODER_RATE, DISCRIMINATOR_RATE = 1e-4, 2e-4, 2e-4
+FRAME_WEIGHT = 1.0
+"""Of the decoder's own figures; low, or it would return to the average."""
+
+MEL_MATCHING_WEIGHT = 1.0
+
+
+@dataclass(frozen=True)
+class Leading:
+    """What leads the decoder over a crop and DECODER_MARGIN frames on each side of it; n frames in all."""
+
+    tokens: Tensor
+    accents: Tensor
+    speaker: Tensor
+    token_mask: Tensor
+    pitch: Tensor
+    voiced: Tensor
+    energy: Tensor
+    frame_token: Tensor
+    """[B, n]"""
+
+    frame_position: Tensor
+    frame_mask: Tensor
+    f0_z: Tensor
+    """[B, n without the margins]"""
+
+    frame_voiced: Tensor
+
+
+def joint(work: Work) -> None:
+    """Writes acoustic.pt and vocoder.pt."""
+    folder = work.stage("joint")
+    device = work.settings.device
+    items = read_items(work)
+    acoustic, vocoder = read_acoustic(work), read_vocoder(work)
+    decoder = decoder_of(acoustic)
+    rivals = Rivals(device)
+    mel_judge = MelDiscriminator().to(device)
+    _take_over(rivals, mel_judge, work)
+    rivals.optimizer.param_groups[0]["lr"] = DISCRIMINATOR_RATE
+    mel_opponent = torch.optim.AdamW(mel_judge.parameters(), DISCRIMINATOR_RATE, betas=(0.5, 0.9))
+    optimizer = torch.optim.AdamW(
+        [{"params": decoder, "lr": DECODER_RATE}, {"params": vocoder.parameters(), "lr": VOCODER_RATE}],
+        betas=(0.8, 0.99), weight_decay=0.0,
+    )  # fmt: skip
+    training = Training(
+        folder, work.settings,
+        {"acoustic": acoustic, "vocoder": vocoder, "sound": rivals.discriminator, "mel": mel_judge},
+        {"both": optimizer, "sound": rivals.optimizer, "mel": mel_opponent},
+    )  # fmt: skip
+    draw = Crops(learned(work, items), work.recipe.seed + 2)
+    ear = Ear(device)
+    for step in training.steps(work.recipe.steps.joint, "joint"):
+        crop = draw.at(step).to(device)
+        decoded, leading = decode(acoustic, crop, device)
+        made_mel = decoded.mel.float()
+        heard_mel = torch.cat([crop.mel[:N_RECORDED], made_mel[N_RECORDED:]])
+        with torch.autocast(crop.mel.device.type, torch.bfloat16):
+            filters = vocoder(heard_mel, crop.f0)
+        made = ear.sound(crop, filters)
+        training.note(sound_judge=rivals.learn(crop.sound, made))
+        with torch.autocast(crop.mel.device.type, torch.bfloat16):
+            opposed = discriminator_loss(mel_judge(crop.mel), mel_judge(made_mel.detach()))
+        take_step(mel_opponent, opposed, [mel_judge], clip=10)
+        losses = {
+            **ear.losses(crop, made),
+            **rivals.losses(crop.sound, made),
+            **_frame_losses(crop, decoded, leading),
+            **_mel_losses(mel_judge, crop.mel, made_mel),
+        }
+        take_step(optimizer, torch.stack(list(losses.values())).sum(), [acoustic, vocoder], clip=5)
+        training.note(**losses, mel_judge=opposed)
+        if training.is_time_for_picture(step):
+            show(work, folder, acoustic, vocoder, items, step + 1)
+    for name, network in (("acoustic", acoustic), ("vocoder", vocoder)):
+        whole(folder / f"{name}.pt", lambda part, of=network: torch.save(of.state_dict(), part))  # type: ignore[misc]
+
+
+def decoder_of(acoustic: Acoustic) -> list[torch.nn.Parameter]:
+    """Its decoder's parameters; the others no longer learn."""
+    acoustic.requires_grad_(False)
+    parts = (acoustic.pe, acoustic.ee, acoustic.up, acoustic.pos, acoustic.sdec, acoustic.dec, acoustic.on, acoustic.out)
+    parameters = [each for part in parts for each in part.parameters()]
+    for each in parameters:
+        each.requires_grad_(True)
+    return parameters
+
+
+def _take_over(rivals: Rivals, mel_judge: MelDiscriminator, work: Work) -> None:
+    """The discriminators of the stages before know recordings already."""
+    for network, path in (
+        (rivals.discriminator, work.stage("vocoder") / "checkpoint.pt"),
+        (mel_judge, work.stage("acoustic") / "sharpen" / "checkpoint.pt"),
+    ):
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        network.load_state_dict(state["networks"]["discriminator"])
+
+
+def decode(acoustic: Acoustic, crop: Crop, device: str) -> tuple[Decoded, Leading]:
+    """Over the crop's frames; exactly what the decoder makes there of the whole utterance."""
+    leading = lead(crop, device)
+    with torch.autocast(crop.mel.device.type, torch.bfloat16):
+        with torch.no_grad():
+            encoded = acoustic.encode(leading.tokens, leading.accents, leading.speaker, leading.token_mask)
+        decoded = acoustic.decode(
+            encoded.hidden, leading.pitch, leading.voiced, leading.energy, leading.speaker,
+            leading.frame_token, leading.frame_position, leading.frame_mask,
+        )  # fmt: skip
+    inner = slice(DECODER_MARGIN, -DECODER_MARGIN)
+    mel = torch.where(leading.frame_mask[:, inner] > 0, decoded.mel[:, inner].float(), crop.mel)
+    return Decoded(mel, decoded.f0[:, inner], decoded.voicing_logit[:, inner]), leading
+
+
+def lead(crop: Crop, device: str) -> Leading:
+    n = crop.mel.shape[1]
+    whole_batch = batch_of([item for item, _ in crop.items], "cpu")
+    size = (len(crop.items), n + 2 * DECODER_MARGIN)
+    token = np.zeros(size, np.int64)
+    position = np.zeros((*size, 3), np.float32)
+    mask = np.zeros((*size, 1), np.float32)
+    f0_z, voiced = np.zeros((2, len(crop.items), n), np.float32)
+    for row, (item, start) in enumerate(crop.items):
+        tokens, positions = frame_inputs(item.frames)
+        low, high = start - DECODER_MARGIN, start + n + DECODER_MARGIN
+        inside = slice(max(low, 0), min(high, len(tokens)))
+        at = slice(inside.start - low, inside.stop - low)
+        token[row, at], position[row, at], mask[row, at] = tokens[inside], positions[inside], 1
+        n_own = min(n, len(tokens) - start)
+        f0_z[row, :n_own] = item.f0_z[start : start + n_own]
+        voiced[row, :n_own] = item.f0[start : start + n_own] > 0
+    arrays = (torch.from_numpy(each).to(device) for each in (token, position, mask, f0_z, voiced))
+    tensors = (
+        whole_batch.tokens, whole_batch.accents, whole_batch.speaker, whole_batch.token_mask,
+        whole_batch.pitch, whole_batch.voiced, whole_batch.energy,
+    )  # fmt: skip
+    return Leading(*(each.to(device) for each in tensors), *arrays)
+
+
+def _frame_losses(crop: Crop, decoded: Decoded, leading: Leading) -> dict[str, Tensor]:
+    mask = leading.frame_mask[:, DECODER_MARGIN:-DECODER_MARGIN, 0]
+    voiced = leading.frame_voiced
+    cross_entropy = torch.nn.functional.binary_cross_entropy_with_logits
+    voicing = cross_entropy(decoded.voicing_logit.float(), voiced, reduction="none")
+    f0 = (decoded.f0.float() - leading.f0_z).abs()
+    return {
+        "frame_mel": FRAME_WEIGHT * (decoded.mel - crop.mel).abs().mean(),
+        "f0": 0.3 * (f0 * voiced).sum() / voiced.sum().clamp(min=1),
+        "voicing": 0.3 * (voicing * mask).sum() / mask.sum().clamp(min=1),
+    }
+
+
+def _mel_losses(judge: MelDiscriminator, recorded: Tensor, made: Tensor) -> dict[str, Tensor]:
+    judge.requires_grad_(False)
+    with torch.autocast(made.device.type, torch.bfloat16):
+        with torch.no_grad():
+            features = judge(recorded)
+        own = judge(made)
+    judge.requires_grad_(True)
+    return {
+        "mel_adversarial": adversarial_loss(own),
+        "mel_matching": MEL_MATCHING_WEIGHT * matching_loss(features, own),
+    }
+
+
+@torch.no_grad()
+def show(work: Work, folder: Path, acoustic: Acoustic, vocoder: Vocoder, items: list[Item], step: int) -> None:
+    """Held-out recordings by both networks, led by the recording's own durations and pitch: sound and a picture."""
+    examples = []
+    acoustic.eval()
+    for item in held_out(items):
+        _, decoded = said(acoustic, batch_of([item], work.settings.device))
+        f0 = torch.from_numpy(item.f0)[None].to(work.settings.device)
+        pulses = torch.from_numpy(locked_pulses(item.source, 0, len(item.f0)))[None].to(work.settings.device)
+        filters = vocoder(decoded.mel.float(), f0)
+        made = SourceFilter(work.settings.device)(pulses, torch.randn_like(pulses), filters)[0].cpu().numpy()
+        name = item.id.replace("/", "-")
+        whole(
+            folder / f"step-{step:06d}-{name}.wav",
+            lambda part, sound=made: soundfile.write(part, sound, SAMPLE_RATE, format="WAV"),  # type: ignore[misc]
+        )
+        recorded = item.sound[EDGE * HOP : -EDGE * HOP] / np.float32(32768)
+        examples.append((item.id, recorded, made))
+    acoustic.train()
+    pictures.clean(folder / f"step-{step:06d}.png", examples, "made")
