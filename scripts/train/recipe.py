@@ -59,6 +59,9 @@ class Corpus:
     """For recordings of single words: as many as this are joined at random, so that the model hears what the middle of
     a sentence is."""
 
+    joined_pace: float = 0.62
+    """Words are said slower than sentences: joined ones last this share of what they did."""
+
     def __post_init__(self) -> None:
         # It names files, and tables of other programs.
         if not re.fullmatch(r"[A-Za-z0-9][\w-]*", self.speaker):
@@ -146,7 +149,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", self.name):
-            raise ValueError(f"name {self.name!r} should be of letters, digits, _, - and .")
+            raise ValueError(f"the voice's name is {self.name!r}; wanted letters, digits, _, - and . (--name)")
         names = [corpus.speaker for corpus in self.corpora]
         twice = {name for name in names if names.count(name) > 1}
         if twice:
