@@ -43,7 +43,9 @@ Without this bound they take over whole words."""
 
 LONGEST_TOKEN_S = 0.9
 STILL = frozenset(" ^$.,?!;:")
-"""May last longer."""
+"""May last longer, and as short as one frame; what sounds lasts SHORTEST frames at least."""
+
+SHORTEST = 2
 
 
 @dataclass(frozen=True)
@@ -168,13 +170,21 @@ def best_path(likely: Floats) -> NDArray[np.int64]:
     return frames
 
 
+def frames_of(symbols: tuple[str, ...], likely: Floats) -> NDArray[np.int64]:
+    """`best_path` on which a sound lasts SHORTEST frames, if there is room for that."""
+    n_states = np.array([1 if symbol in STILL else SHORTEST for symbol in symbols])
+    if n_states.sum() > len(likely):
+        return best_path(likely)
+    return np.add.reduceat(best_path(np.repeat(likely, n_states, axis=1)), np.cumsum(n_states) - n_states)
+
+
 def _durations(
     work: Work, network: Aligner, spoken: list[Spoken], heard: list[Heard], indices: list[int]
 ) -> tuple[dict[str, NDArray[np.int64]], dict[str, float]]:
     durations, scores = {}, {}
     for index in tqdm(indices, "durations", mininterval=1):
         likely = _log_likelihood(network, heard[index], work.settings.device)
-        frames = best_path(likely)
+        frames = frames_of(spoken[index].symbols, likely)
         durations[spoken[index].id] = frames
         scores[spoken[index].id] = float(likely[np.arange(len(likely)), np.repeat(np.arange(len(frames)), frames)].mean())
     return durations, scores
