@@ -30,6 +30,9 @@ INITIALS = frozenset(f"@{initial}" for initial in ("zh", "ch", "sh", *"bpmfdtnlg
 BREATH = re.compile("([。！？；：，、…—,.!?;:\n]+)")
 """Marks that Chinese breathes at."""
 
+NEAR_MARKS = {"!": ".", "?": ".", ".": ",", ";": ",.", ":": ",.", ",": "."}
+"""A mark at the end of a clause → what sounds like it, for voices that learned from few texts."""
+
 SHORT_PAUSE_S, PAUSE_S, LONG_PAUSE_S = 0.12, 0.16, 0.2
 """After 、 — after ， and the like — after what ends a sentence."""
 
@@ -115,7 +118,9 @@ def _alphabetic(
             _add_ipa(draft, clause.ipa, known, warnings)
             if clause.terminator and draft.symbols:
                 draft.end_word()
-                draft.add(clause.terminator)
+                near = (clause.terminator, *NEAR_MARKS.get(clause.terminator, ""))
+                for mark in [mark for mark in near if mark in known][:1]:
+                    draft.add(mark)
     if any(symbol[0].isalpha() for symbol in draft.symbols):
         yield draft.phrase(0.0)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,11 @@ from matplotlib import pyplot as plt  # noqa: E402  (after the choice of what dr
 
 
 def _save(path: Path, figure: Any) -> None:
-    figure.tight_layout()
-    whole(path, lambda part: figure.savefig(part, dpi=80, format="png"))
+    with warnings.catch_warnings():
+        # Recordings may be named in a script that the font does not have.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        figure.tight_layout()
+        whole(path, lambda part: figure.savefig(part, dpi=80, format="png"))
     plt.close(figure)
 
 

@@ -14,6 +14,8 @@ import json
 import multiprocessing
 import os
 import shutil
+import signal
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
@@ -67,13 +69,16 @@ class Work:
         return _read(self.folder / name / "done.json").get("ingredients") == ingredients
 
     def begin(self, name: str, ingredients: str) -> None:
-        """Empties the folder of *name* if what lies there was made from something else."""
+        """Empties the folder of *name* if what lies there was made from something else, else takes out what was half
+        written when the power went."""
         folder = self.stage(name)
         begun = folder / "begun.json"
         if _read(begun).get("ingredients") != ingredients:
             shutil.rmtree(folder)
             folder.mkdir(parents=True)
             write_json(begun, {"ingredients": ingredients})
+        for part in folder.rglob(".*"):
+            part.unlink()
 
     def finish(self, name: str, ingredients: str) -> None:
         write_json(self.stage(name) / "done.json", {"ingredients": ingredients})
@@ -114,6 +119,20 @@ def for_each(
         return
     # Not fork: PyTorch's threads do not survive it.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(work.settings.workers, mp_context=context) as pool:
+    with ProcessPoolExecutor(work.settings.workers, mp_context=context, initializer=_end_with_parent) as pool:
         for _ in tqdm(pool.map(function, left, chunksize=8), title, len(left), mininterval=1):
             pass
+
+
+def _end_with_parent() -> None:
+    """For a worker: a killed parent cannot end it, and it would wait for work for ever."""
+    # Ctrl-C is for the parent, which ends us.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
