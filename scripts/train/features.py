@@ -34,7 +34,7 @@ def mel_filters(sample_rate: int, n_fft: int, n_mels: int) -> Floats:
     highest = break_mel + np.log(sample_rate / 2 / break_hz) / ratio
     mels = np.linspace(0, highest, n_mels + 2)
     edges = np.where(mels < break_mel, mels * step_hz, break_hz * np.exp((mels - break_mel) * ratio))
-    hertz = np.linspace(0, sample_rate / 2, n_fft // 2 + 1)
+    hertz = np.fft.rfftfreq(n_fft, 1 / sample_rate)
     rising = (hertz - edges[:-2, None]) / np.diff(edges)[:-1, None]
     falling = (edges[2:, None] - hertz) / np.diff(edges)[1:, None]
     triangles = np.maximum(0, np.minimum(rising, falling))
