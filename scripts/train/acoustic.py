@@ -33,8 +33,9 @@ RATE, RATE_TO_GO_ON = 1e-3, 3e-4
 """From nothing; from another training's weights."""
 
 SHARPENING_RATE, DISCRIMINATOR_RATE = 2e-4, 4e-4
-CROP = 96
-"""Frames the discriminator looks at."""
+SHARPENING_FRAMES = 3000
+CROP, MOST_CROPS = 96, 24
+"""Frames the discriminator looks at, and crops of a batch that it is shown."""
 
 MATCHING_WEIGHT = 2.0
 
@@ -135,7 +136,7 @@ def sharpen(work: Work, folder: Path, network: Acoustic, items: list[Item]) -> N
         folder, work.settings, {"acoustic": network, "discriminator": discriminator},
         {"acoustic": optimizer, "discriminator": opponent},
     )  # fmt: skip
-    batches = Batches([len(each.mel) for each in own], BATCH_FRAMES, work.recipe.seed + 1)
+    batches = Batches([len(each.mel) for each in own], SHARPENING_FRAMES, work.recipe.seed + 1)
     network.train()
     for step in training.steps(work.recipe.steps.sharpen, "sharpen"):
         batch = batch_of([own[index] for index in batches.at(step)], work.settings.device)
@@ -161,8 +162,7 @@ def sharpen(work: Work, folder: Path, network: Acoustic, items: list[Item]) -> N
 
 
 def crops(batch: Batch, made: Tensor) -> tuple[Tensor, Tensor]:
-    """As many crops of CROP frames as the batch has room for: of the recordings and of what was *made*, from the same
-    places."""
+    """Up to MOST_CROPS crops of CROP frames: of the recordings and of what was *made*, from the same places."""
     n_frames = batch.frame_mask[..., 0].sum(dim=1).long()
     places: list[tuple[int, int]] = []
     for row, n in enumerate(n_frames.tolist()):
@@ -171,6 +171,7 @@ def crops(batch: Batch, made: Tensor) -> tuple[Tensor, Tensor]:
         if n < CROP <= batch.mel.shape[1]:
             # Zeros after a short word are the same in both.
             places.append((row, 0))
+    places = [places[index] for index in torch.randperm(len(places))[:MOST_CROPS].tolist()]
     mask = batch.frame_mask
     recorded = [(batch.mel * mask)[row, start : start + CROP] for row, start in places]
     own = [(made * mask)[row, start : start + CROP] for row, start in places]
