@@ -1,0 +1,140 @@
+"""A voice's folder as it is installed: graphs, frontend.json, voice.yaml, and whom to thank."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from scripts.train.features import SAMPLE_RATE
+from scripts.train.recipe import Corpus, Recipe
+from scripts.train.stage import Work
+
+MOST_BYTES = 12 << 20
+"""Of all files: more, and small boxes would feel it."""
+
+EMOTIONS = {
+    "neutral": {},
+    "happy": {"speed": 1.06, "pitch_semitones": 1.5, "pitch_range": 1.4, "energy": 0.15},
+    "sad": {"speed": 0.86, "pitch_semitones": -1.5, "pitch_range": 0.6, "energy": -0.25},
+    "angry": {"speed": 1.08, "pitch_semitones": 0.8, "pitch_range": 1.3, "energy": 0.35},
+    "calm": {"speed": 0.9, "pitch_semitones": -0.7, "pitch_range": 0.8, "energy": -0.15},
+    "excited": {"speed": 1.14, "pitch_semitones": 2.5, "pitch_range": 1.5, "energy": 0.3},
+    "soft": {"speed": 0.92, "pitch_semitones": -0.6, "pitch_range": 0.7, "energy": -0.45},
+}
+"""For a recipe without its own. At intensity 1; less is in proportion. speed is a factor of speed, pitch_semitones are
+added, pitch_range is a factor of the liveliness of pitch, energy is added in standard deviations of the speaker's own
+(one is 10 dB)."""
+
+HEADER = "# Written by scripts/train; edge_tts/models/base.py (VoiceSpec) says what each key means.\n"
+
+
+class VoiceFolderError(RuntimeError):
+    """What was trained makes no voice that should be installed."""
+
+
+def write_voice(work: Work, folder: Path, graphs: Sequence[Path]) -> None:
+    """*graphs* are those of encoder, decoder and vocoder. Raises VoiceFolderError if all is too large."""
+    part = folder.with_name(f".{folder.name}")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    for path in (*graphs, work.stage("export") / "frontend.json"):
+        shutil.copy(path, part / path.name)
+    size_bytes = sum(path.stat().st_size for path in part.iterdir())
+    if size_bytes > MOST_BYTES:
+        raise VoiceFolderError(
+            f"the voice's files are {size_bytes / 1e6:.1f} MB; {MOST_BYTES / 1e6:.1f} is the most"
+        )
+    document = yaml.safe_dump(
+        voice_yaml(work.recipe, part, graphs),
+        sort_keys=False,
+        allow_unicode=True,
+        default_flow_style=None,
+        width=110,
+    )
+    (part / "voice.yaml").write_text(HEADER + document, encoding="utf-8")
+    (part / "ATTRIBUTION.md").write_text(attribution(work.recipe), encoding="utf-8")
+    shutil.rmtree(folder, ignore_errors=True)
+    part.replace(folder)
+
+
+def voice_yaml(recipe: Recipe, folder: Path, graphs: Sequence[Path]) -> dict[str, Any]:
+    files = {path.name.split(".")[0]: path.name for path in graphs} | {"frontend": "frontend.json"}
+    default_speakers: dict[str, str] = {}
+    for corpus in recipe.corpora:
+        default_speakers.setdefault(corpus.language.split("-")[0], corpus.speaker)
+    return {
+        "name": recipe.name,
+        "family": "two_stage",
+        "languages": list(dict.fromkeys(corpus.language for corpus in recipe.corpora)),
+        "sample_rate": SAMPLE_RATE,
+        "files": files,
+        "sha256": {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in files.values()},
+        "speakers": recipe.speakers,
+        "default_speakers": default_speakers,
+        "emotions": recipe.emotions or EMOTIONS,
+        "gain_db": recipe.gain_db,
+        "licence": licence_of([corpus.licence for corpus in recipe.corpora]),
+        "source": "trained on "
+        + ", ".join(f"{corpus.speaker} ({corpus.licence})" for corpus in recipe.corpora)
+        + "; see ATTRIBUTION.md",
+    }
+
+
+def licence_of(licences: Sequence[str]) -> str:
+    """What covers all of *licences* (SPDX): the one that asks for all that the others ask for, of Creative Commons; or
+    all of them, joined by AND."""
+    different = sorted(set(licences))
+    if all(_conditions(each) is not None for each in different):
+        asked = set().union(*(_conditions(each) or set() for each in different))
+        # Of versions of the same, the latest.
+        covering = [each for each in different if _conditions(each) == asked]
+        if covering:
+            return covering[-1]
+    return " AND ".join(different)
+
+
+def _conditions(licence: str) -> set[str] | None:
+    """Of a Creative Commons licence: BY, SA, NC, ND. None if it is none of them."""
+    if licence.upper().startswith("CC0"):
+        return set()
+    match = re.fullmatch(r"CC((?:-(?:BY|SA|NC|ND))+)(?:-\d\.\d)?", licence.upper())
+    return set(match[1].strip("-").split("-")) if match else None
+
+
+def attribution(recipe: Recipe) -> str:
+    licence = licence_of([corpus.licence for corpus in recipe.corpora])
+    speakers = "speaker's" if len(recipe.corpora) == 1 else f"{len(recipe.corpora)} speakers'"
+    return (
+        f"# {recipe.name}\n\nA voice that learned from {speakers} recordings:\n\n"
+        "| speaker | language | recordings | licence |\n|---|---|---|---|\n"
+        + "".join(map(_row, recipe.corpora))
+        + f"\nLicence of the whole: {licence}. {_meaning(licence)}\n\n"
+        "Sound made with it needs no notice from us; what the licences of the recordings mean for it is for your own"
+        " counsel.\n\nThe graphs are in 8 bits, the first and last layers in float32 (scripts/train/int8.py).\n"
+    )
+
+
+def _row(corpus: Corpus) -> str:
+    return (
+        f"| {corpus.speaker} | {corpus.language} | {corpus.source or 'own recordings'} | {corpus.licence} |\n"
+    )
+
+
+def _meaning(licence: str) -> str:
+    conditions = _conditions(licence)
+    if conditions is None:
+        return "Keep to what each of them asks when you pass the voice on."
+    sentences = {
+        "BY": "Give credit as above when you pass the voice on.",
+        "SA": "Pass changed versions on under the same licence.",
+        "NC": "Do not use it to make money.",
+        "ND": "Do not pass changed versions on.",
+    }
+    said = [sentence for condition, sentence in sentences.items() if condition in conditions]
+    return " ".join(said) or "It asks for nothing."
