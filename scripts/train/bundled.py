@@ -14,7 +14,7 @@ from pathlib import Path
 
 import yaml
 
-SPEAKERS = {
+SPEAKERS: dict[str, dict[str, str | bool | int]] = {
     "kathleen": {
         "language": "en-US",
         "licence": "CC0-1.0",
@@ -60,7 +60,9 @@ def yuetan(clone: Path) -> dict[str, tuple[str, Path]]:
 
 
 def main(folders: list[Path], out: Path) -> None:
-    for (speaker, about), read, clone in zip(SPEAKERS.items(), (kathleen, kerstin, yuetan), folders, strict=True):
+    for (speaker, about), read, clone in zip(
+        SPEAKERS.items(), (kathleen, kerstin, yuetan), folders, strict=True
+    ):
         folder = out / speaker
         wavs = folder / "wavs"
         wavs.mkdir(parents=True, exist_ok=True)

@@ -1,8 +1,8 @@
 """Judges of sound that know nothing of how it was made: DNSMOS, and a speech recogniser.
 
-DNSMOS (Reddy et al., ICASSP 2021 and 2022) has learned from people what opinion they give: of the speech, the
-background and both (P.835: SIG, BAK, OVRL), and of quality as such (P.808). It serves to compare voices with each other and
-with natural recordings in the same run; its figures mean nothing alone.
+DNSMOS (Reddy et al., ICASSP 2021 and 2022) has learned from people what opinion they give: of the speech, of the
+background and of both (P.835: SIG, BAK, OVRL), and of the quality as such (P.808). It serves to compare voices with
+each other and with natural recordings in the same run; its figures mean nothing alone.
 """
 
 from __future__ import annotations
