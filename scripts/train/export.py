@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import shutil
 import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
@@ -60,8 +61,11 @@ class ExportError(RuntimeError):
 
 
 def export(work: Work) -> None:
-    """Writes encoder.onnx, decoder.onnx, vocoder.onnx and frontend.json."""
+    """Writes encoder.onnx, decoder.onnx, vocoder.onnx and frontend.json; and beside them the networks' weights, so that
+    another training can start from the folder."""
     folder = work.stage("export")
+    for name in ("acoustic.pt", "vocoder.pt"):
+        whole(folder / name, functools.partial(shutil.copy, work.stage("joint") / name))
     acoustic, vocoder = read_learned(work)
     write_graphs(acoustic, vocoder, folder)
     write_json(
