@@ -1,4 +1,4 @@
-"""Stage clean: recordings of any kind → mono, 22 050 Hz, without the room, at one level, without silence at the ends."""
+"""Stage clean: recordings of any kind → mono, 22 050 Hz, at one level, without the room and the silence at the ends."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import soxr
 from edge_tts.models.source_filter import HOP
 from scripts.train import pictures
 from scripts.train.features import SAMPLE_RATE, Floats, read_sound
-from scripts.train.recipe import Corpus, Utterance
+from scripts.train.recipe import Corpus, RecipeError, Utterance
 from scripts.train.stage import Work, for_each, whole, write_json
 
 HIGH_PASS_HZ = 50
@@ -42,12 +42,18 @@ GATE_FLOOR_DB = -22
 
 
 def clean(work: Work) -> None:
-    """Writes one FLAC file per utterance, and utterances.json: those that were kept."""
+    """Writes one FLAC file per utterance, and utterances.json: those that were kept. Raises RecipeError for what cannot
+    be read as sound."""
     folder = work.stage("clean")
     utterances = list(work.recipe.utterances())
     task = functools.partial(_clean_one, folder=folder, corpora={c.speaker: c for c in work.recipe.corpora})
     for_each(work, "clean", task, utterances, lambda each: _target(folder, each))
     kept = [each for each in utterances if _is_usable(_target(folder, each))]
+    for speaker in work.recipe.speakers:
+        if not any(each.speaker == speaker for each in kept):
+            raise RecipeError(
+                f"no recording of {speaker} lasts {SHORTEST_S} to {LONGEST_S} s, silence at its ends aside"
+            )
     joined = [each for corpus in work.recipe.corpora for each in _joined(corpus, kept, work.recipe.seed)]
     task = functools.partial(_join_one, folder=folder)
     for_each(work, "join", task, joined, lambda each: _target(folder, each))
@@ -57,7 +63,10 @@ def clean(work: Work) -> None:
     )
     write_json(folder / "dropped.json", sorted({u.id for u in utterances} - {u.id for u in kept}))
     examples = [next(u for u in kept if u.speaker == speaker) for speaker in work.recipe.speakers]
-    pictures.clean(folder / "clean.png", [(u.id, _read_mono(u.sounds[0]), read_sound(_target(folder, u))) for u in examples])
+    pictures.clean(
+        folder / "clean.png",
+        [(each.id, _read_mono(each.sounds[0]), read_sound(_target(folder, each))) for each in examples],
+    )
 
 
 def sound_path(work: Work, utterance: Utterance) -> Path:
@@ -73,7 +82,14 @@ def _is_usable(path: Path) -> bool:
 
 
 def _read_mono(path: Path) -> Floats:
-    samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    try:
+        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    except soundfile.LibsndfileError as error:
+        raise RecipeError(
+            f"{path} cannot be read: {error.error_string} Mend it, or take out its line"
+        ) from error
+    if len(samples) == 0:
+        raise RecipeError(f"{path} is empty. Mend it, or take out its line")
     return np.asarray(soxr.resample(samples.mean(axis=1), rate, SAMPLE_RATE, quality="VHQ"), np.float32)
 
 

@@ -13,13 +13,13 @@ from typing import Any
 from tqdm import tqdm
 
 from edge_tts.config import TextConfig
+from edge_tts.errors import SpeechError
 from edge_tts.models.two_stage_frontend import END, START, Phrase, phrases
 from edge_tts.speech import SpeakRequest
 from edge_tts.text.frontend import Frontend
 from edge_tts.text.lexicon import Lexicon
 from edge_tts.text.phonemes import Phonemizer
 from scripts.train import pictures
-from scripts.train.recipe import Utterance
 from scripts.train.stage import Work, write_json
 
 RARELY = 10
@@ -54,25 +54,38 @@ class Spoken:
 
 
 def phonemes(work: Work) -> None:
-    """Writes tokens.json (symbol → number) and spoken.json."""
+    """Writes tokens.json (symbol → number), spoken.json, and dropped.json: what cannot be said (id → why)."""
     folder = work.stage("phonemes")
     reader = Reader()
     utterances = work.utterances()
     languages = {corpus.speaker: corpus.language for corpus in work.recipe.corpora}
     seen: Counter[str] = Counter()
+    dropped: dict[str, str] = {}
     for each in utterances:
+        try:
+            symbols = reader.read(each.texts, languages[each.speaker], Everything()).symbols
+        except SpeechError as error:
+            dropped[each.id] = str(error)
+            continue
         if len(each.texts) == 1:
-            seen.update(set(reader.read(each.texts, languages[each.speaker], Everything()).symbols))
+            seen.update(set(symbols))
     tokens = dict(_tokens_to_start_from(work.recipe.start_from))
-    for symbol in sorted({START, END, " ", *(s for s, n in seen.items() if n >= min(RARELY, len(utterances) // 20))}):
+    for symbol in sorted(
+        {START, END, " ", *(s for s, n in seen.items() if n >= min(RARELY, len(utterances) // 20))}
+    ):
         tokens.setdefault(symbol, len(tokens) + 1 if tokens else 1)
     spoken = []
     for each in tqdm(utterances, "phonemes", mininterval=1):
+        if each.id in dropped:
+            continue
         phrase = reader.read(each.texts, languages[each.speaker], tokens)
         if len(phrase.symbols) > 2:
             spoken.append(Spoken(each.id, each.speaker, phrase.symbols, phrase.accents, each.is_held_out))
+        else:
+            dropped[each.id] = "nothing in its text can be said"
     write_json(folder / "tokens.json", tokens)
     write_json(folder / "warnings.json", sorted(reader.warnings))
+    write_json(folder / "dropped.json", dropped)
     write_json(folder / "spoken.json", [vars(each) for each in spoken])
     used = Counter(symbol for each in spoken for symbol in each.symbols)
     pictures.counts(folder / "phonemes.png", "recorded tokens", used)
@@ -88,7 +101,9 @@ def _tokens_to_start_from(folder: Path | None) -> dict[str, int]:
 def read_spoken(work: Work) -> list[Spoken]:
     document = json.loads((work.stage("phonemes") / "spoken.json").read_text(encoding="utf-8"))
     return [
-        Spoken(each["id"], each["speaker"], tuple(each["symbols"]), tuple(each["accents"]), each["is_held_out"])
+        Spoken(
+            each["id"], each["speaker"], tuple(each["symbols"]), tuple(each["accents"]), each["is_held_out"]
+        )
         for each in document
     ]
 

@@ -15,7 +15,7 @@ from scripts.train.features import FLOOR, Floats, magnitudes
 from scripts.train.stage import whole
 
 mpl.use("Agg")
-from matplotlib import pyplot as plt  # noqa: E402  (after the choice of what draws)
+from matplotlib import pyplot as plt
 
 
 def _save(path: Path, figure: Any) -> None:
@@ -71,7 +71,9 @@ def alignments(path: Path, examples: Sequence[tuple[str, Floats, NDArray[np.int6
     figure, axes = plt.subplots(len(examples), 1, figsize=(12, 3 * len(examples)), squeeze=False)
     for axis, (name, likely, frames) in zip(axes[:, 0], examples, strict=True):
         axis.imshow(likely.T, origin="lower", aspect="auto", vmin=-8, vmax=0)
-        axis.step(np.concatenate([[0], np.cumsum(frames)]), np.arange(len(frames) + 1), where="post", color="red")
+        axis.step(
+            np.concatenate([[0], np.cumsum(frames)]), np.arange(len(frames) + 1), where="post", color="red"
+        )
         axis.set_title(name)
         axis.set_ylabel("token")
     _save(path, figure)

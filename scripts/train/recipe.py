@@ -19,7 +19,13 @@ SOUND_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus")
 FEWEST_TEXTS = 10
 """Of a speaker, for a tenth to be held out. For a voice that pleases, a thousand."""
 
-_KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text", dict: "names and values"}
+_KINDS = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    dict: "names and values",
+}
 
 
 class RecipeError(ValueError):
@@ -149,11 +155,15 @@ class Recipe:
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", self.name):
-            raise ValueError(f"the voice's name is {self.name!r}; wanted letters, digits, _, - and . (--name)")
+            raise ValueError(
+                f"the voice's name is {self.name!r}; wanted letters, digits, _, - and . (--name)"
+            )
         names = [corpus.speaker for corpus in self.corpora]
         twice = {name for name in names if names.count(name) > 1}
         if twice:
-            raise ValueError(f"two folders are of the speaker {', '.join(sorted(twice))}; wanted one for each speaker")
+            raise ValueError(
+                f"two folders are of the speaker {', '.join(sorted(twice))}; wanted one for each speaker"
+            )
         if self.held_out < 1:
             raise ValueError(f"held_out must be at least 1, not {self.held_out}")
         if self.start_from:
@@ -256,7 +266,9 @@ def _filled(kind: type[_T], values: dict[str, Any], path: Path) -> _T:
         hint = typing.get_origin(hints[each.name]) or hints[each.name]
         accepted = (int, float) if hint is float else hint
         # A bool is an int to Python, but not to who writes "join: yes".
-        if hint in _KINDS and (not isinstance(value, accepted) or (isinstance(value, bool) and hint is not bool)):
+        if hint in _KINDS and (
+            not isinstance(value, accepted) or (isinstance(value, bool) and hint is not bool)
+        ):
             raise RecipeError(f"{path}: {each.name} should be {_KINDS[hint]}, not {value!r}")
     try:
         return kind(**values)

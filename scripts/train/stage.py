@@ -60,7 +60,11 @@ class Work:
         document = json.loads((self.stage("clean") / "utterances.json").read_text(encoding="utf-8"))
         return [
             Utterance(
-                each["id"], each["speaker"], tuple(each["texts"]), tuple(map(Path, each["sounds"])), each["is_held_out"]
+                each["id"],
+                each["speaker"],
+                tuple(each["texts"]),
+                tuple(map(Path, each["sounds"])),
+                each["is_held_out"],
             )
             for each in document
         ]
@@ -97,7 +101,10 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def write_json(path: Path, document: object) -> None:
-    whole(path, lambda part: part.write_text(json.dumps(document, ensure_ascii=False, indent=1), encoding="utf-8"))
+    whole(
+        path,
+        lambda part: part.write_text(json.dumps(document, ensure_ascii=False, indent=1), encoding="utf-8"),
+    )
 
 
 def whole(path: Path, write: Callable[[Path], object]) -> None:
