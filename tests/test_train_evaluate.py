@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import scipy.signal
 import soundfile
+import yaml
 
 from edge_tts.models.source_filter import HOP
 from scripts.train import scoreboard
@@ -53,9 +54,8 @@ def voice() -> Voice:
 @pytest.fixture(scope="module")
 def speech(voice: Voice) -> Floats:
     """Clean English speech at SAMPLE_RATE."""
-    audio, _ = voice.say(
-        "Good morning! It is a quarter past six, and the coffee will be ready soon.", "kathleen"
-    )
+    text = "Good morning! It is a quarter past six, and the coffee will be ready soon."
+    audio, _ = voice.say(text, "kathleen", "en")
     assert audio.sample_rate == SAMPLE_RATE
     return audio.samples
 
@@ -67,7 +67,7 @@ def work(voice: Voice, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("work") / "clean"
     listed = []
     for speaker, text in TEXTS.items():
-        samples = trimmed(voice.say(text, speaker)[0].samples, MARGIN_S)
+        samples = trimmed(voice.say(text, speaker, voice.language(speaker))[0].samples, MARGIN_S)
         (folder / speaker).mkdir(parents=True)
         soundfile.write(folder / speaker / "one.flac", samples, SAMPLE_RATE)
         listed.append(utterance(f"{speaker}/one", speaker, text, is_held_out=True))
@@ -187,7 +187,10 @@ def cheapest(cost: np.ndarray, row: int, column: int) -> float:
 
 
 def test_clean_speech_has_no_defects(voice: Voice, speech: Floats) -> None:
-    for samples in (speech, *(voice.say(text, speaker)[0].samples for speaker, text in TEXTS.items())):
+    for samples in (
+        speech,
+        *(voice.say(text, speaker, voice.language(speaker))[0].samples for speaker, text in TEXTS.items()),
+    ):
         assert (clicks(at_level(samples)), clipped(samples), pinned(samples)) == (0, 0, 0)
 
 
@@ -343,6 +346,17 @@ def test_held_out_texts_are_taken_once_and_in_order(work: Path, tmp_path: Path) 
     (tmp_path / "clean").mkdir()
     (tmp_path / "clean" / "utterances.json").write_text(json.dumps(twice))
     assert [each.id for each in held_out(tmp_path, 2)] == ["ann/0", "ann/2"]
+
+
+def test_the_language_is_that_of_the_recordings(tmp_path: Path) -> None:
+    # A second German speaker: voice.yaml has room for one speaker of a language.
+    (tmp_path / "clean").mkdir()
+    about = {"speaker": "ann", "language": "de-DE", "licence": "CC0-1.0"}
+    (tmp_path / "speaker.yaml").write_text(yaml.safe_dump(about))
+    for sounds in ("wavs/1.wav", "1.wav"):
+        listed = utterance("ann/1", "ann", "Hallo.", is_held_out=True) | {"sounds": [str(tmp_path / sounds)]}
+        (tmp_path / "clean" / "utterances.json").write_text(json.dumps([listed]))
+        assert [each.language for each in held_out(tmp_path, 1)] == ["de-DE"]
 
 
 def test_labels_are_as_short_as_they_can_be() -> None:

@@ -41,7 +41,7 @@ from scripts.train.distances import distance
 from scripts.train.f0 import pitch
 from scripts.train.features import SAMPLE_RATE, Floats, log_mel, read_sound
 from scripts.train.judges import Dnsmos, Listener, at_level, for_judges, word_errors, words
-from scripts.train.recipe import RecipeError
+from scripts.train.recipe import RecipeError, read_corpus
 from scripts.train.scoreboard import COPY, NATURAL, SPEECH, Clip
 
 QUALITY = Path(__file__).parents[3] / "shared" / "quality"
@@ -58,6 +58,10 @@ class Recording:
     speaker: str
     text: str
     sound: Path
+    """Cleaned."""
+
+    language: str
+    """BCP-47; "" if the folder that it came from is gone."""
 
 
 def held_out(work: Path, n_texts: int) -> list[Recording]:
@@ -71,12 +75,19 @@ def held_out(work: Path, n_texts: int) -> list[Recording]:
     for each in document:
         if each["is_held_out"]:
             text, speaker = " ".join(each["texts"]), each["speaker"]
-            recording = Recording(each["id"], speaker, text, path.parent / f"{each['id']}.flac")
+            sound = path.parent / f"{each['id']}.flac"
+            recording = Recording(each["id"], speaker, text, sound, _language(Path(each["sounds"][0])))
             if sum(other == speaker for other, _ in found) < n_texts:
                 found.setdefault((speaker, text), recording)
     if not found:
         raise RecipeError(f"{path} has no recordings that are held out; ten of a speaker are the least")
     return list(found.values())
+
+
+def _language(raw: Path) -> str:
+    """Of the corpus with the recording *raw*."""
+    folders = (raw.parent, raw.parent.parent)
+    return next((read_corpus(each).language for each in folders if (each / "speaker.yaml").is_file()), "")
 
 
 class Voice:
@@ -93,7 +104,8 @@ class Voice:
         )
         self._synthesizer = build_synthesizer(config, Metrics())
         for speaker in self.spec.speakers:
-            self.say("1", speaker)  # the first time, a language's dictionaries are read
+            # The first time, a language's dictionaries are read.
+            self.say("1", speaker, self.language(speaker))
         vocoder = self.spec.files.get("vocoder")
         self._vocoder = open_session(vocoder, None, threads=1) if vocoder else None
 
@@ -107,12 +119,13 @@ class Voice:
         return self._vocoder is not None
 
     def language(self, speaker: str) -> str:
+        """What voice.yaml knows of it: "" for the second speaker of a language."""
         return next((tag for tag, name in self.spec.default_speakers.items() if name == speaker), "")
 
-    def say(self, text: str, speaker: str) -> tuple[Audio, float]:
+    def say(self, text: str, speaker: str, language: str) -> tuple[Audio, float]:
         """The sound and its real-time factor: of processor time, which on the one thread is what the clock would show
         on an idle machine, and does not change with what else runs."""
-        request = SpeakRequest(text, speaker=speaker, language=self.language(speaker) or None)
+        request = SpeakRequest(text, speaker=speaker, language=language or None)
         start_s = time.process_time()
         plan = self._synthesizer.plan(request, self.spec.name)
         audio = join([piece.audio for piece in self._synthesizer.render(plan)], self.spec.sample_rate)
@@ -174,18 +187,18 @@ def judged(recording: Recording, voices: Sequence[Voice], judges: Judges) -> lis
     recorded = read_sound(recording.sound)
     text, speaker = recording.text, recording.speaker
     able = [voice for voice in voices if speaker in voice.spec.speakers]
-    is_english = any(voice.language(speaker).startswith("en") for voice in able)
+    language = recording.language or able[0].language(speaker)
 
     def clip(column: str, kind: str, audio: Audio, **more: float) -> Clip:
         reference = None if kind == NATURAL else recorded
-        scores = judges.scores(audio, reference, text, is_english=is_english)
+        scores = judges.scores(audio, reference, text, is_english=language.startswith("en"))
         return Clip(recording.id, speaker, column, kind, scores | more)
 
     clips = [clip(NATURAL, NATURAL, Audio(recorded, SAMPLE_RATE))]
     for voice in able:
         if voice.can_copy:
             clips.append(clip(f"{voice.label} {COPY}", COPY, voice.copy(recorded)))
-        spoken, real_time_factor = voice.say(text, speaker)
+        spoken, real_time_factor = voice.say(text, speaker, language)
         clips.append(
             clip(f"{voice.label} {SPEECH}", SPEECH, spoken, rtf=real_time_factor, size_mb=voice.size_mb)
         )
