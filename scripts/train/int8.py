@@ -220,12 +220,15 @@ def quantized(path: Path, extremes: Mapping[str, Extremes] | None) -> onnx.Model
         extremes = balanced(model, names, extremes)
     with tempfile.TemporaryDirectory() as folder:
         whole_bits, few_bits = Path(folder) / "float.onnx", Path(folder) / "int8.onnx"
+        # It would ask for constants to be folded, which they are.
+        helper.set_model_props(model, {"onnx.quant.pre_process": "onnxruntime.quant"})
         onnx.save(model, whole_bits)
         quantize_dynamic(
             whole_bits, few_bits, op_types_to_quantize=["MatMul"], nodes_to_quantize=names,
             per_channel=True, weight_type=QuantType.QInt8,
         )  # fmt: skip
         model = onnx.load(few_bits)
+    del model.metadata_props[:]
     if extremes is not None:
         pin(model, extremes)
     onnx.checker.check_model(model, full_check=True)
@@ -238,29 +241,36 @@ def balanced(
     """Loud channels of what enters the products *names* made softer, their weights larger in proportion: one scale for
     all channels then loses less (Xiao et al. 2023, SmoothQuant). Changes *model* where a normalization comes before:
     its own weights take the factors up for nothing. Returns the extremes as they are then."""
-    weights = {each.name: each for each in model.graph.initializer}
+    weights = {each.name: numpy_helper.to_array(each) for each in model.graph.initializer}
     makers = {output: node for node in model.graph.node for output in node.output}
     readers = [name for node in model.graph.node for name in node.input]
     found = dict(extremes)
 
-    def rescale(name: str, factor: Floats) -> None:
-        scaled = (numpy_helper.to_array(weights[name]) * factor).astype(np.float32)
-        weights[name].CopyFrom(numpy_helper.from_array(scaled, name))
+    def rescale(node: onnx.NodeProto, index: int, factor: Floats) -> None:
+        # Under a name of its own: layers of equal weights (all ones, before they have learned) share them.
+        name = f"{node.input[index]} of {node.name}"
+        scaled = (weights[node.input[index]] * factor).astype(np.float32)
+        model.graph.initializer.append(numpy_helper.from_array(scaled, name))
+        node.input[index] = name
 
     for node in products(model):
-        entering, weight = node.input
+        entering = node.input[0]
         maker = makers.get(entering)
         if node.name not in names or maker is None or maker.op_type != "LayerNormalization":
             continue
         if readers.count(entering) > 1:
             continue
         loudest = np.maximum(np.maximum(-extremes[entering].low, extremes[entering].high), 1e-6)
-        largest = np.maximum(np.abs(numpy_helper.to_array(weights[weight])).max(axis=1), 1e-6)
+        largest = np.maximum(np.abs(weights[node.input[1]]).max(axis=1), 1e-6)
         factor = np.sqrt(loudest / largest).astype(np.float32)
-        for name in maker.input[1:3]:
-            rescale(name, 1 / factor)
-        rescale(weight, factor[:, None])
+        rescale(maker, 1, 1 / factor)
+        rescale(maker, 2, 1 / factor)
+        rescale(node, 1, factor[:, None])
         found[entering] = extremes[entering].over(factor)
+    used = {name for node in model.graph.node for name in node.input}
+    kept = [each for each in model.graph.initializer if each.name in used]
+    del model.graph.initializer[:]
+    model.graph.initializer.extend(kept)
     return found
 
 

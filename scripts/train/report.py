@@ -249,10 +249,11 @@ def voice(work: Work, folder: Path, examples: Sequence[Spoken]) -> str:
     """The held-out texts said by the voice that is installed, beside their recordings."""
     speaking = Voice(work.recipe.name, work.folder / "voice")
     texts = {each.id: " ".join(each.texts) for each in work.utterances()}
+    languages = {corpus.speaker: corpus.language for corpus in work.recipe.corpora}
     rows = []
     for each in tqdm(examples, "report"):
         recorded = _read_audio(work.folder / "clean" / f"{each.id}.flac")
-        said, real_time_factor = speaking.say(texts[each.id], each.speaker)
+        said, real_time_factor = speaking.say(texts[each.id], each.speaker, languages[each.speaker])
         rows.append(
             (
                 html.escape(each.speaker),
