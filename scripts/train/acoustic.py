@@ -168,14 +168,15 @@ def crops(batch: Batch, made: Tensor) -> tuple[Tensor, Tensor]:
     for row, n in enumerate(n_frames.tolist()):
         for start in range(0, n - CROP + 1, CROP):
             places.append((row, start + int(torch.randint(0, min(CROP, n - CROP - start + 1), ()))))
-        if n < CROP <= batch.mel.shape[1]:
-            # Zeros after a short word are the same in both.
+        if n < CROP:
             places.append((row, 0))
     places = [places[index] for index in torch.randperm(len(places))[:MOST_CROPS].tolist()]
-    mask = batch.frame_mask
-    recorded = [(batch.mel * mask)[row, start : start + CROP] for row, start in places]
-    own = [(made * mask)[row, start : start + CROP] for row, start in places]
-    return torch.stack(recorded), torch.stack(own)
+    # Zeros after a short word are the same in both.
+    recorded, own = (functional.pad(mel * batch.frame_mask, (0, 0, 0, CROP)) for mel in (batch.mel, made))
+    return (
+        torch.stack([recorded[row, start : start + CROP] for row, start in places]),
+        torch.stack([own[row, start : start + CROP] for row, start in places]),
+    )
 
 
 def held_out(items: list[Item]) -> Iterator[Item]:
