@@ -17,6 +17,11 @@ N_BINS = 257
 N_ACCENTS = 9
 LOWEST_HZ, MIDDLE_HZ = 50.0, 150.0
 
+# Where the outputs of a network that has learned nothing lie: amid speech, or the first hundred steps would go there.
+USUAL_LOG_DURATION = 1.8
+USUAL_LOG_MEL = -5.0
+USUAL_LOG_HARMONIC, USUAL_LOG_NOISE = -4.0, -5.0
+
 
 class Block(nn.Module):
     """ConvNeXt block (Liu et al. 2022, A ConvNet for the 2020s) along time, [B, n, channels] in and out."""
@@ -115,6 +120,8 @@ class Acoustic(nn.Module):
         self.out = nn.Linear(frame_channels, N_MELS + 2)
         for embedding in (self.emb, self.st, self.spk):
             nn.init.normal_(embedding.weight, std=0.3)
+        self.dur.o.bias.data += USUAL_LOG_DURATION
+        self.out.bias.data[:N_MELS] += USUAL_LOG_MEL
 
     def encode(self, tokens: Tensor, accents: Tensor, speaker: Tensor, mask: Tensor | None = None) -> Encoded:
         """*tokens*, *accents* i64 [B, T], *speaker* i64 [B], *mask* [B, T, 1], 1 where a token is."""
@@ -171,6 +178,8 @@ class Vocoder(nn.Module):
         self.b = nn.ModuleList(Block(channels, hidden, 1e-6, 1 / n_blocks) for _ in range(n_blocks))
         self.f = nn.LayerNorm(channels, eps=1e-6)
         self.o = nn.Linear(channels, 2 * 3 * N_BINS)
+        usual = torch.tensor([USUAL_LOG_HARMONIC, 0.0, USUAL_LOG_NOISE])
+        self.o.bias.data += usual.repeat_interleave(N_BINS).repeat(2)
 
     def forward(self, mel: Tensor, f0: Tensor) -> FilterFrames:
         voiced = (f0 > 0).float()
