@@ -52,7 +52,7 @@ def clean(work: Work) -> None:
     for speaker in work.recipe.speakers:
         if not any(each.speaker == speaker for each in kept):
             raise RecipeError(
-                f"no recording of {speaker} lasts {SHORTEST_S} to {LONGEST_S} s, silence at its ends aside"
+                f"no recording of {speaker} lasts {SHORTEST_S} to {LONGEST_S} s, ends aside"
             )
     joined = [each for corpus in work.recipe.corpora for each in _joined(corpus, kept, work.recipe.seed)]
     task = functools.partial(_join_one, folder=folder)
