@@ -1,4 +1,4 @@
-"""The loop that every network learns in: checkpoints, loss curves, a progress bar; a killed one goes on where it was."""
+"""The loop that every network learns in: checkpoints, loss curves, progress. A killed one goes on where it was."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Training:
         self._settings = settings
         self._networks = networks
         self._optimizers = optimizers
-        self._rates = {name: each.param_groups[0]["lr"] for name, each in optimizers.items()}
+        self._rates = {name: [group["lr"] for group in each.param_groups] for name, each in optimizers.items()}
         self._curves: dict[str, list[tuple[int, float]]] = defaultdict(list)
         self._sums: dict[str, list[float]] = defaultdict(list)
         self._step = 0
@@ -76,8 +76,8 @@ class Training:
     def _set_rates(self, done: float) -> None:
         factor = min(1.0, (self._step + 1) / WARM_UP) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
         for name, optimizer in self._optimizers.items():
-            for group in optimizer.param_groups:
-                group["lr"] = self._rates[name] * factor
+            for group, rate in zip(optimizer.param_groups, self._rates[name], strict=True):
+                group["lr"] = rate * factor
 
     def note(self, **losses: Tensor | float) -> None:
         for name, value in losses.items():
