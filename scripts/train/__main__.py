@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import os
 import shutil
 import sys
 import time
@@ -158,18 +157,17 @@ def alone(folder: Path) -> Iterator[None]:
         yield
 
 
-def install(voice: Path, folder: Path) -> Path:
-    """Copy *voice* into *folder* under its own name, in place of an older one; nobody sees half of it."""
-    target = folder / voice.name
+def install(voice: Path, target: Path) -> None:
+    """Copy the folder *voice* to *target*, in place of an older one; nobody sees half of it."""
+    parts = target.parent / ".parts"
     # Voices are looked for one level deep: these two are not found.
-    part, old = folder / ".parts" / f"{os.getpid()}-new", folder / ".parts" / f"{os.getpid()}-old"
-    shutil.rmtree(folder / ".parts", ignore_errors=True)
+    part, old = parts / "new", parts / "old"
+    shutil.rmtree(parts, ignore_errors=True)
     shutil.copytree(voice, part)
     if target.exists():
         target.replace(old)
     part.replace(target)
-    shutil.rmtree(folder / ".parts")
-    return target
+    shutil.rmtree(parts)
 
 
 def _recipe(sources: Sequence[Path], name: str | None, start_from: Path | None, pace: str | None) -> Recipe:
@@ -254,7 +252,8 @@ def main(
         stages = _chosen(only, until)
         run(work, stages)
         if stages[-1].name == STAGES[-1].name and not only:
-            target = install(work.folder / "voice", voices)
+            target = voices / recipe.name
+            install(work.folder / "voice", target)
             _say_where(work, target)
 
 
