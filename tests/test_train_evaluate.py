@@ -1,41 +1,27 @@
-"""The judges of voices: each finds what was put in, and finds nothing where nothing is wrong."""
+"""Voices judged beside natural speech: the tables, and the command from end to end."""
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from pathlib import Path
 
-import numpy as np
+import pocketsphinx
 import pytest
-import scipy.signal
 import soundfile
 import yaml
 
-from edge_tts.models.source_filter import HOP
 from scripts.train import scoreboard
+from scripts.train.announcements import ANNOUNCEMENTS
 from scripts.train.bare_pack import with_voice_yaml
 from scripts.train.clean import MARGIN_S, trimmed
-from scripts.train.defects import clicks, clipped, pinned
-from scripts.train.distances import aligned_distance, best_path, distance
-from scripts.train.evaluate import Voice, held_out, labels, main
-from scripts.train.f0 import pitch
-from scripts.train.features import SAMPLE_RATE, Floats, log_mel
-from scripts.train.judges import (
-    JUDGED_RATE,
-    LEVEL_DB,
-    WINDOW,
-    Dnsmos,
-    at_level,
-    for_judges,
-    p808_features,
-    windows,
-    word_errors,
-    words,
-)
+from scripts.train.evaluate import Judges, Voice, announced, labels, main
+from scripts.train.features import SAMPLE_RATE
+from scripts.train.figures import COPY, NATURAL, SPEECH, Clip
+from scripts.train.held_out import held_out
+from scripts.train.judges import words
+from scripts.train.model_card import read_clips
 from scripts.train.recipe import RecipeError
-from scripts.train.scoreboard import COPY, NATURAL, SPEECH, Clip
 from tests.tiny_voices import BUNDLED
 
 TEXTS = {
@@ -43,21 +29,11 @@ TEXTS = {
     "kerstin": "Die Waschmaschine im Keller ist fertig.",
     "yuetan": "洗衣机已经洗好了。",
 }
-FORMANTS = (700.0, 1200.0, 2600.0)
 
 
 @pytest.fixture(scope="module")
 def voice() -> Voice:
     return Voice("bundled", BUNDLED)
-
-
-@pytest.fixture(scope="module")
-def speech(voice: Voice) -> Floats:
-    """Clean English speech at SAMPLE_RATE."""
-    text = "Good morning! It is a quarter past six, and the coffee will be ready soon."
-    audio, _ = voice.say(text, "kathleen", "en")
-    assert audio.sample_rate == SAMPLE_RATE
-    return audio.samples
 
 
 @pytest.fixture(scope="module")
@@ -86,227 +62,6 @@ def utterance(identity: str, speaker: str, text: str, *, is_held_out: bool) -> d
     }
 
 
-def vowel(f0_hz: float = 120.0, formant_factor: float = 1.0, duration_s: float = 1.0) -> Floats:
-    """Soft pulses through three resonances."""
-    n_samples = round(duration_s * SAMPLE_RATE) // HOP * HOP
-    cycles = np.arange(n_samples) * f0_hz / SAMPLE_RATE
-    samples = scipy.signal.lfilter([1], [1, -1.9, 0.9025], np.diff(np.floor(cycles), prepend=0))
-    for formant_hz in FORMANTS:
-        samples = scipy.signal.lfilter(
-            *scipy.signal.iirpeak(formant_hz * formant_factor, 8, SAMPLE_RATE), samples
-        )
-    return np.asarray(0.3 * samples / np.abs(samples).max(), np.float32)
-
-
-# Distances
-
-
-def test_a_sound_is_at_no_distance_from_itself(speech: Floats) -> None:
-    f0_hz = pitch(speech)
-    found = distance(speech, f0_hz, speech, f0_hz)
-    assert (found.mel_cepstral_db, found.pitch_semitones, found.voicing_percent) == (0, 0, 0)
-
-
-def test_mel_cepstral_distortion_grows_with_a_formant_shift() -> None:
-    natural = vowel()
-    f0_hz = pitch(natural)
-    found = [
-        distance(natural, f0_hz, vowel(formant_factor=factor), f0_hz).mel_cepstral_db
-        for factor in (1.0, 1.05, 1.1, 1.2)
-    ]
-    assert found[0] == 0
-    assert found == sorted(set(found))
-
-
-def test_mel_cepstral_distortion_is_the_root_mean_square_of_decibels() -> None:
-    # One cosine over the bands, 3 dB from zero to peak: ln of magnitudes, 20 / ln 10 dB each.
-    bands = np.cos(np.pi * 5 * (np.arange(80) + 0.5) / 80) * 3 * np.log(10) / 20
-    flat, waved = np.zeros((10, 80), np.float32), np.tile(bands, (10, 1)).astype(np.float32)
-    nothing = np.zeros(10, np.float32)
-    found = aligned_distance(flat, nothing, waved, nothing)
-    assert found.mel_cepstral_db == pytest.approx(3 / np.sqrt(2), rel=1e-5)
-
-
-def test_level_is_no_distance(speech: Floats) -> None:
-    f0_hz = pitch(speech)
-    # Loud enough that no band is at the floor in one of them only.
-    loud = speech + np.random.default_rng(0).normal(0, 1e-2, len(speech)).astype(np.float32)
-    assert distance(loud, f0_hz, loud * np.float32(0.5), f0_hz).mel_cepstral_db < 0.01
-
-
-@pytest.mark.parametrize("semitones", [-4.0, -0.5, 1.0, 3.0])
-def test_the_pitch_error_of_a_known_shift_is_that_shift(speech: Floats, semitones: float) -> None:
-    mel, f0_hz = log_mel(speech), pitch(speech)
-    found = aligned_distance(mel, f0_hz, mel, f0_hz * np.float32(2 ** (semitones / 12)))
-    assert found.pitch_semitones == pytest.approx(abs(semitones), abs=1e-4)
-    assert found.voicing_percent == 0
-
-
-def test_the_pitch_error_of_a_sound_that_is_shifted() -> None:
-    low, high = vowel(120), vowel(120 * 2 ** (2 / 12))
-    assert distance(low, pitch(low), high, pitch(high)).pitch_semitones == pytest.approx(2, abs=0.05)
-
-
-def test_voicing_errors_count_frames_voiced_in_one_only() -> None:
-    mel = log_mel(vowel())
-    voiced = np.full(len(mel), 120, np.float32)
-    half = voiced * (np.arange(len(mel)) < len(mel) // 2)
-    found = aligned_distance(mel, voiced, mel, half)
-    assert found.voicing_percent == pytest.approx(50, abs=1)
-    assert found.pitch_semitones == 0
-    assert np.isnan(aligned_distance(mel, voiced, mel, 0 * voiced).pitch_semitones)
-
-
-def test_speaking_at_half_the_pace_is_aligned() -> None:
-    mel = np.random.default_rng(0).normal(0, 1, (40, 80)).astype(np.float32)
-    slow = np.repeat(mel, 2, axis=0)
-    found = aligned_distance(mel, np.zeros(40, np.float32), slow, np.zeros(80, np.float32))
-    assert found.mel_cepstral_db == 0
-
-
-def test_the_best_path_is_the_cheapest_of_all() -> None:
-    random = np.random.default_rng(0)
-    for n_rows, n_columns in ((1, 1), (1, 5), (4, 1), (5, 4), (4, 6)):
-        cost = random.random((n_rows, n_columns))
-        rows, columns = best_path(cost)
-        assert (rows[0], columns[0], rows[-1], columns[-1]) == (0, 0, n_rows - 1, n_columns - 1)
-        assert {tuple(step) for step in np.diff([rows, columns]).T} <= {(0, 1), (1, 0), (1, 1)}
-        assert cost[rows, columns].sum() == pytest.approx(cheapest(cost, 0, 0))
-
-
-def cheapest(cost: np.ndarray, row: int, column: int) -> float:
-    """By trying every path."""
-    if (row + 1, column + 1) == cost.shape:
-        return float(cost[row, column])
-    ends = [(row + 1, column), (row, column + 1), (row + 1, column + 1)]
-    inside = [end for end in ends if end[0] < cost.shape[0] and end[1] < cost.shape[1]]
-    return float(cost[row, column]) + min(cheapest(cost, *end) for end in inside)
-
-
-# Defects
-
-
-def test_clean_speech_has_no_defects(voice: Voice, speech: Floats) -> None:
-    for samples in (
-        speech,
-        *(voice.say(text, speaker, voice.language(speaker))[0].samples for speaker, text in TEXTS.items()),
-    ):
-        assert (clicks(at_level(samples)), clipped(samples), pinned(samples)) == (0, 0, 0)
-
-
-@pytest.mark.parametrize("f0_hz", [80, 120, 400])
-def test_pulses_of_a_voice_are_no_clicks(f0_hz: float) -> None:
-    assert clicks(at_level(vowel(f0_hz))) == 0
-
-
-def test_injected_clicks_are_found_and_counted(speech: Floats) -> None:
-    levelled = at_level(speech)
-    for start in (SAMPLE_RATE // 2, 2 * SAMPLE_RATE, 3 * SAMPLE_RATE):
-        one = levelled.copy()
-        one[start] += 0.5
-        assert clicks(one) == 1
-        step = levelled.copy()
-        step[start:] += 0.5 * np.exp(-np.arange(len(step) - start) / SAMPLE_RATE).astype(np.float32)
-        step[-SAMPLE_RATE:] *= np.linspace(1, 0, SAMPLE_RATE, dtype=np.float32)
-        assert clicks(step) == 1
-        one[start + SAMPLE_RATE // 10] -= 0.5
-        assert clicks(one) == 2
-
-
-def test_a_click_at_an_end_is_found() -> None:
-    silent = np.zeros(SAMPLE_RATE, np.float32)
-    assert clicks(silent) == 0
-    for where in (0, 1, -1):
-        samples = silent.copy()
-        samples[where] = 0.1
-        assert clicks(samples) == 1
-
-
-def test_clipped_runs_are_counted() -> None:
-    loud = np.sin(2 * np.pi * 100 * np.arange(SAMPLE_RATE // 10) / SAMPLE_RATE).astype(np.float32)
-    assert clipped(loud * np.float32(0.99)) == 0
-    # Ten periods, each with a crest and a trough.
-    assert clipped(np.clip(2 * loud, -1, 1)) == 20
-
-
-def test_pinned_runs_are_counted_where_there_is_sound(speech: Floats) -> None:
-    samples = speech.copy()
-    samples[1000:1003] = 0.25
-    assert pinned(samples) == 0
-    samples[1000:1004] = 0.25
-    samples[2000:2500] = -0.5
-    assert pinned(samples) == 2
-    assert pinned(np.full(100, 1e-4, np.float32)) == pinned(np.zeros(100, np.float32)) == 0
-
-
-# Judges
-
-
-@pytest.mark.parametrize("gain", [0.05, 1.0, 4.0])
-def test_the_level_of_speech_is_not_judged(speech: Floats, gain: float) -> None:
-    paused = np.concatenate([speech, np.zeros(5 * SAMPLE_RATE, np.float32)])
-    levelled = at_level(paused * np.float32(gain))
-    assert np.abs(levelled - at_level(paused)).max() < 1e-5
-    # Of speech, not of the pause after it.
-    assert 20 * np.log10(np.sqrt(np.mean(levelled[: len(speech)] ** 2))) == pytest.approx(LEVEL_DB, abs=1.5)
-    assert not at_level(np.zeros(1000, np.float32)).any()
-
-
-def test_windows_of_short_and_long_sounds() -> None:
-    (short,) = windows(np.arange(5, dtype=np.float32))
-    assert len(short) == WINDOW
-    assert short[:7].tolist() == [0, 1, 2, 3, 4, 0, 1]
-    long = windows(np.arange(WINDOW + 2 * JUDGED_RATE + 5, dtype=np.float32))
-    assert [int(window[0]) for window in long] == [0, JUDGED_RATE, 2 * JUDGED_RATE]
-    assert {len(window) for window in long} == {WINDOW}
-
-
-def test_what_the_p808_model_sees() -> None:
-    tone = np.sin(2 * np.pi * 1000 * np.arange(WINDOW) / JUDGED_RATE).astype(np.float32)
-    features = p808_features(tone)
-    assert features.shape == (900, 120)
-    assert (features.max(), features.min()) == (1.0, -1.0)
-    # 1 kHz is mel 15 of Slaney's scale, 8 kHz is 45.2: a third of the way up.
-    assert set(features[2:-2].argmax(axis=1)) == {39}
-
-
-needs_dnsmos = pytest.mark.skipif(
-    "EDGE_TTS_QUALITY" not in os.environ, reason="EDGE_TTS_QUALITY names no folder"
-)
-
-
-@needs_dnsmos
-def test_dnsmos_likes_speech_and_dislikes_noise(speech: Floats) -> None:
-    dnsmos = Dnsmos(Path(os.environ["EDGE_TTS_QUALITY"]))
-    noise = np.random.default_rng(0).normal(0, 0.1, len(speech)).astype(np.float32)
-    clean, noisy = dnsmos.judge(for_judges(speech)), dnsmos.judge(for_judges(speech + noise))
-    assert 3.0 < clean["SIG"] < 4.5
-    assert 3.2 < clean["P808"] < 4.5
-    for name in ("SIG", "BAK", "OVRL", "P808"):
-        assert 1 <= noisy[name] < clean[name] - 0.5, name
-
-
-def test_words_are_compared_without_punctuation_and_case() -> None:
-    assert words("“It’s ten o'clock,” he said – 'Now!'") == ["it's", "ten", "o'clock", "he", "said", "now"]
-    assert words("...") == []
-
-
-@pytest.mark.parametrize(
-    ("said", "heard", "n_errors"),
-    [
-        ("a b c", "a b c", 0),
-        ("a b c", "a x c", 1),
-        ("a b c", "a c", 1),
-        ("a b c", "a b b c", 1),
-        ("a b c", "", 3),
-        ("", "a b", 2),
-        ("a b c d", "b c d e", 2),
-    ],
-)
-def test_word_errors(said: str, heard: str, n_errors: int) -> None:
-    assert word_errors(said.split(), heard.split()) == n_errors
-
-
 # Tables
 
 
@@ -316,7 +71,7 @@ def clip(column: str, kind: str, **scores: float) -> Clip:
 
 def test_word_errors_are_of_all_words_not_of_all_sentences() -> None:
     clips = [clip(NATURAL, NATURAL, words=9, word_errors=0), clip(NATURAL, NATURAL, words=1, word_errors=1)]
-    assert scoreboard.summary(clips)["ann"][NATURAL]["word_errors"] == pytest.approx(10)
+    assert scoreboard.summary(clips)[NATURAL]["word_errors"] == pytest.approx(10)
 
 
 def test_what_was_not_measured_is_a_dash_or_no_row() -> None:
@@ -333,6 +88,73 @@ def test_a_plot_is_the_same_every_time(tmp_path: Path) -> None:
     for name in ("one.svg", "two.svg"):
         scoreboard.plot(clips, tmp_path / name)
     assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
+
+
+def announcement(column: str, text: str, **scores: float) -> Clip:
+    return Clip(f"announcements/en/{text}", "ann", column, SPEECH, scores, announced_in="en")
+
+
+def test_announcements_have_tables_of_their_own(tmp_path: Path) -> None:
+    clips = [
+        announcement("x speech", "01", SIG=3.0),
+        clip("x speech", SPEECH, SIG=2.0),
+        announcement("x speech", "02", SIG=4.0),
+    ]
+    recorded, announcements = scoreboard.markdown(clips).split("### ")[1:]
+    assert recorded.startswith("ann, 1 held-out recordings\n")
+    assert "| DNSMOS speech (SIG) | 2.00 |" in recorded
+    assert announcements.startswith("announcements, en: 2 sentences by ann\n")
+    assert "| DNSMOS speech (SIG) | 3.50 |" in announcements
+    figures = tmp_path / "figures.json"
+    figures.write_text(scoreboard.as_json(clips), encoding="utf-8")
+    document = json.loads(figures.read_text(encoding="utf-8"))
+    assert document["summary"] == {"ann": {"x speech": {"SIG": 2.0}}}
+    assert document["announcements"] == {"en": {"x speech": {"SIG": 3.5}}}
+    assert document["comparison"] == {}
+    assert read_clips(figures) == clips
+
+
+def test_the_last_voice_is_compared_with_the_first_under_each_table() -> None:
+    clips = [
+        *(clip(f"{voice} speech", SPEECH, SIG=SIG) for voice, SIG in (("a", 3.0), ("b", 1.0), ("c", 4.0))),
+        *(announcement(f"{voice} speech", "01", clicks=n) for voice, n in (("a", 0), ("c", 1))),
+    ]
+    recorded, announcements = scoreboard.markdown(clips).split("### ")[1:]
+    line = "**speech**, c against a: better on 1 (DNSMOS speech (SIG)), equal on 0, worse on 0.\n"
+    assert line in recorded
+    assert "**speech**, c against a: better on 0, equal on 0, worse on 1 (clicks).\n" in announcements
+    (found,) = json.loads(scoreboard.as_json(clips))["comparison"]["announcements, en"]
+    assert (found["first"], found["last"]) == ("a speech", "c speech")
+    assert [(each["key"], each["verdict"]) for each in found["differences"]] == [("clicks", "worse")]
+    assert "against" not in scoreboard.markdown([each for each in clips if each.column == "a speech"])
+
+
+# Announcements
+
+
+def test_a_listener_could_know_every_word_of_the_english_announcements() -> None:
+    dictionary = Path(pocketsphinx.get_model_path()) / "en-us" / "cmudict-en-us.dict"
+    known = {line.split()[0] for line in dictionary.read_text(encoding="utf-8").splitlines()}
+    assert {word for text in ANNOUNCEMENTS["en"] for word in words(text)} <= known
+
+
+@pytest.mark.parametrize(("language", "n_texts"), [("en", 12), ("de", 12), ("zh", 12), ("fr", 6), ("nl", 6)])
+def test_announcements_are_said_as_they_are_written(language: str, n_texts: int) -> None:
+    texts = ANNOUNCEMENTS[language]
+    assert len(set(texts)) == len(texts) == n_texts
+    assert not [text for text in texts if any(character.isdigit() for character in text)]
+
+
+@pytest.mark.voice
+def test_announcements_are_said_by_the_default_speaker_of_the_language(voice: Voice) -> None:
+    judges = Judges(None, None)
+    assert announced("fr", 1, [voice], judges) == []
+    (found,) = announced("zh", 1, [voice], judges)
+    assert (found.id, found.speaker, found.announced_in) == ("announcements/zh/01", "yuetan", "zh")
+    assert found.column == "bundled speech"
+    # 13 syllables and two full stops.
+    assert 2 < found.scores["seconds"] < 8
+    assert {"clicks", "clipped", "pinned", "seconds"} == set(found.scores)
 
 
 # The command
@@ -377,13 +199,15 @@ def test_two_voices_are_judged_beside_natural_speech(
         "plot": tmp_path / "plot.svg"
     }
     options = [f"--{name}={path}" for name, path in outputs.items()]
-    status = main([str(BUNDLED), str(pack), "--recordings", str(work), "--texts", "1", *options])
+    status = main(
+        [str(BUNDLED), str(pack), "--recordings", str(work), "--texts", "1", "--announcements", "1", *options]
+    )
     assert status == 0
     table = outputs["markdown"].read_text(encoding="utf-8")
     assert table in capsys.readouterr().out
     assert outputs["plot"].read_text(encoding="utf-8").startswith("<?xml")
     document = json.loads(outputs["json"].read_text(encoding="utf-8"))
-    assert len(document["clips"]) == 3 * 5
+    assert len(document["clips"]) == 3 * 5 + 3 * 2
     for speaker in TEXTS:
         assert f"### {speaker}, 1 held-out recordings" in table
         own = document["summary"][speaker]
@@ -404,6 +228,14 @@ def test_two_voices_are_judged_beside_natural_speech(
     english = document["summary"]["kathleen"]
     assert all(of["word_errors"] <= 25 for of in english.values())
     assert "word_errors" not in document["summary"]["kerstin"][NATURAL]
+    spoken = [f"{name} {SPEECH}" for name in (BUNDLED.name, "pack")]
+    assert list(document["announcements"]) == ["en", "de", "zh"]
+    assert all(list(of) == spoken for of in document["announcements"].values())
+    # It is the same voice, but for its gain, which no judge hears.
+    for compared in document["comparison"].values():
+        for each in (each for one in compared for each in one["differences"]):
+            if each["key"] in {"SIG", "P808", "word_errors", "clicks", "clipped", "pinned", "size_mb"}:
+                assert each["verdict"] == "equal", each
 
 
 def test_a_folder_that_is_no_training(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -30,12 +30,12 @@ from scripts.train.export import (
     write_graphs,
 )
 from scripts.train.f0 import f0
+from scripts.train.figures import Clip
 from scripts.train.int8 import Int8Error, balanced, int8, products, quantized
 from scripts.train.mels import mels
 from scripts.train.networks import Acoustic, Vocoder
 from scripts.train.phonemes import phonemes
 from scripts.train.recipe import Corpus, Recipe, Utterance
-from scripts.train.scoreboard import Clip
 from scripts.train.stage import Settings, Work, write_json
 from scripts.train.voice_folder import VoiceFolderError, licence_of, write_voice
 from tests.tiny_voices import make_tools, sentence, sound

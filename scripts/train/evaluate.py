@@ -1,22 +1,22 @@
 """Is it a good voice? Figures of voices beside those of natural recordings, all judged in one run.
 
-    scripts/train/evaluate VOICE_FOLDER… --recordings build/train/NAME [--texts 20] [--markdown F] [--plot F.svg]
-        [--json F]
+    scripts/train/evaluate VOICE_FOLDER… --recordings build/train/NAME [--texts 20] [--announcements 12]
+        [--markdown F] [--plot F.svg] [--json F]
 
 Each speaker's held-out recordings, which no training has seen, are judged three ways: as they are; copied (their
-spectrum and pitch through the voice's vocoder, which is the best it can do); and their texts said by the voice.
+spectrum and pitch through the voice's vocoder, which is the best it can do); and their texts said by the voice. What
+a household hears is judged too: announcements, by each voice's default speakers, of which there are no recordings.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -25,69 +25,32 @@ from tqdm import tqdm
 from edge_tts.app import build_synthesizer
 from edge_tts.audio import join, resampled
 from edge_tts.config import CacheConfig, Config, MemoryConfig, VoicesConfig
-from edge_tts.errors import SpeechError
+from edge_tts.errors import NothingToSayError, SpeechError
 from edge_tts.metrics import Metrics
 from edge_tts.models.base import VoiceSpec
 from edge_tts.models.session import open_session
 from edge_tts.models.source_filter import HOP, Filters, SourceFilter
 from edge_tts.models.two_stage import NOISE_SEED, VOCODER_OUTPUTS
 from edge_tts.speech import Audio, SpeakRequest
+from edge_tts.text.languages import primary
 from edge_tts.voices import read_voice_yaml
 from scripts.train import scoreboard
+from scripts.train.announcements import ANNOUNCEMENTS
 from scripts.train.bare_pack import with_voice_yaml
 from scripts.train.clean import MARGIN_S, trimmed
 from scripts.train.defects import clicks, clipped, pinned
 from scripts.train.distances import distance
 from scripts.train.f0 import pitch
 from scripts.train.features import SAMPLE_RATE, Floats, log_mel, read_sound
+from scripts.train.figures import COPY, NATURAL, SPEECH, Clip
+from scripts.train.held_out import Recording, held_out
 from scripts.train.judges import Dnsmos, Listener, at_level, for_judges, word_errors, words
-from scripts.train.recipe import RecipeError, read_corpus
-from scripts.train.scoreboard import COPY, NATURAL, SPEECH, Clip
+from scripts.train.recipe import RecipeError
 
 QUALITY = Path(__file__).parents[3] / "shared" / "quality"
 """Where DNSMOS is looked for if neither --quality nor EDGE_TTS_QUALITY says otherwise."""
 
 MEMORY_MB = 1 << 20
-
-
-@dataclass(frozen=True)
-class Recording:
-    """A recording that no training has seen."""
-
-    id: str
-    speaker: str
-    text: str
-    sound: Path
-    """Cleaned."""
-
-    language: str
-    """BCP-47; "" if the folder that it came from is gone."""
-
-
-def held_out(work: Path, n_texts: int) -> list[Recording]:
-    """The first *n_texts* held-out texts of each speaker of the training in *work*, each once. Raises RecipeError."""
-    path = work / "clean" / "utterances.json"
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise RecipeError(f"{path} cannot be read: {error}; wanted the folder of a training") from error
-    found: dict[tuple[str, str], Recording] = {}
-    for each in document:
-        if each["is_held_out"]:
-            text, speaker = " ".join(each["texts"]), each["speaker"]
-            sound = path.parent / f"{each['id']}.flac"
-            recording = Recording(each["id"], speaker, text, sound, _language(Path(each["sounds"][0])))
-            if sum(other == speaker for other, _ in found) < n_texts:
-                found.setdefault((speaker, text), recording)
-    if not found:
-        raise RecipeError(f"{path} has no recordings that are held out; ten of a speaker are the least")
-    return list(found.values())
-
-
-def _language(raw: Path) -> str:
-    """Of the corpus with the recording *raw*."""
-    folders = (raw.parent, raw.parent.parent)
-    return next((read_corpus(each).language for each in folders if (each / "speaker.yaml").is_file()), "")
 
 
 class Voice:
@@ -105,7 +68,8 @@ class Voice:
         self._synthesizer = build_synthesizer(config, Metrics())
         for speaker in self.spec.speakers:
             # The first time, a language's dictionaries are read.
-            self.say("1", speaker, self.language(speaker))
+            with suppress(NothingToSayError):  # of a voice that has learned few sounds
+                self.say("1", speaker, self.language(speaker))
         vocoder = self.spec.files.get("vocoder")
         self._vocoder = open_session(vocoder, None, threads=1) if vocoder else None
 
@@ -113,6 +77,11 @@ class Voice:
     def size_mb(self) -> float:
         graphs = [path for path in self.spec.files.values() if path.suffix == ".onnx"]
         return sum(path.stat().st_size for path in graphs) / 1e6
+
+    @property
+    def languages(self) -> list[str]:
+        """Primary subtags."""
+        return list(dict.fromkeys(primary(tag) for tag in self.spec.languages))
 
     @property
     def can_copy(self) -> bool:
@@ -125,7 +94,7 @@ class Voice:
     def say(self, text: str, speaker: str, language: str) -> tuple[Audio, float]:
         """The sound and its real-time factor: of processor time, which on the one thread is what the clock would show
         on an idle machine, and does not change with what else runs."""
-        request = SpeakRequest(text, speaker=speaker, language=language or None)
+        request = SpeakRequest(text, speaker=speaker or None, language=language or None)
         start_s = time.process_time()
         plan = self._synthesizer.plan(request, self.spec.name)
         audio = join([piece.audio for piece in self._synthesizer.render(plan)], self.spec.sample_rate)
@@ -149,10 +118,8 @@ class Judges:
         self._dnsmos = dnsmos
         self._listener = listener
 
-    def scores(
-        self, audio: Audio, recorded: Floats | None, text: str, *, is_english: bool
-    ) -> dict[str, float]:
-        """Of one sound; what a voice has made is also compared with *recorded*, which is at SAMPLE_RATE."""
+    def scores(self, audio: Audio, text: str, language: str) -> dict[str, float]:
+        """Of one sound, by itself."""
         samples = resampled(audio, SAMPLE_RATE).samples
         scores: dict[str, float] = {
             "clicks": clicks(at_level(samples)),
@@ -162,16 +129,15 @@ class Judges:
         heard = for_judges(samples)
         if self._dnsmos:
             scores |= self._dnsmos.judge(heard)
-        if self._listener and is_english:
-            said = words(text)
+        said = words(text) if primary(language) == "en" else []
+        if self._listener and said:
             scores |= {"words": len(said), "word_errors": word_errors(said, self._listener.hear(heard))}
-        if recorded is not None:
-            scores["pinned"] = pinned(audio.samples)
-            scores |= _distances(recorded, samples)
         return scores
 
 
-def _distances(recorded: Floats, made: Floats) -> dict[str, float]:
+def distances(recorded: Floats, audio: Audio) -> dict[str, float]:
+    """Of what a voice has made from *recorded*, which is at SAMPLE_RATE."""
+    made = resampled(audio, SAMPLE_RATE).samples
     # What is silent at the ends is cut off in the same way as that of the recordings was.
     made = trimmed(made, MARGIN_S)
     made = np.ascontiguousarray(made[: len(made) // HOP * HOP])
@@ -189,19 +155,33 @@ def judged(recording: Recording, voices: Sequence[Voice], judges: Judges) -> lis
     able = [voice for voice in voices if speaker in voice.spec.speakers]
     language = recording.language or able[0].language(speaker)
 
-    def clip(column: str, kind: str, audio: Audio, **more: float) -> Clip:
-        reference = None if kind == NATURAL else recorded
-        scores = judges.scores(audio, reference, text, is_english=language.startswith("en"))
-        return Clip(recording.id, speaker, column, kind, scores | more)
+    def clip(column: str, kind: str, audio: Audio, more: dict[str, float]) -> Clip:
+        return Clip(recording.id, speaker, column, kind, judges.scores(audio, text, language) | more)
 
-    clips = [clip(NATURAL, NATURAL, Audio(recorded, SAMPLE_RATE))]
+    clips = [clip(NATURAL, NATURAL, Audio(recorded, SAMPLE_RATE), {})]
     for voice in able:
         if voice.can_copy:
-            clips.append(clip(f"{voice.label} {COPY}", COPY, voice.copy(recorded)))
+            copied = voice.copy(recorded)
+            more = {"pinned": pinned(copied.samples)} | distances(recorded, copied)
+            clips.append(clip(f"{voice.label} {COPY}", COPY, copied, more))
         spoken, real_time_factor = voice.say(text, speaker, language)
-        clips.append(
-            clip(f"{voice.label} {SPEECH}", SPEECH, spoken, rtf=real_time_factor, size_mb=voice.size_mb)
-        )
+        more = {"pinned": pinned(spoken.samples), "rtf": real_time_factor, "size_mb": voice.size_mb}
+        clips.append(clip(f"{voice.label} {SPEECH}", SPEECH, spoken, more | distances(recorded, spoken)))
+    return clips
+
+
+def announced(language: str, n_texts: int, voices: Sequence[Voice], judges: Judges) -> list[Clip]:
+    """The first *n_texts* announcements in *language* by the default speaker of each voice that speaks it."""
+    clips = []
+    for number, text in enumerate(ANNOUNCEMENTS[language][:n_texts], 1):
+        for voice in voices:
+            if language in voice.languages:
+                speaker = voice.spec.default_speakers.get(language, next(iter(voice.spec.speakers), ""))
+                spoken, _ = voice.say(text, speaker, language)
+                scores = judges.scores(spoken, text, language) | {"pinned": pinned(spoken.samples)}
+                identity = f"announcements/{language}/{number:02}"
+                column = f"{voice.label} {SPEECH}"
+                clips.append(Clip(identity, speaker, column, SPEECH, scores, announced_in=language))
     return clips
 
 
@@ -215,7 +195,9 @@ def labels(folders: Sequence[Path]) -> list[str]:
     raise RecipeError(f"the same folder twice: {', '.join(map(str, folders))}")
 
 
-def evaluate(folders: Sequence[Path], work: Path, quality: Path | None, n_texts: int) -> list[Clip]:
+def evaluate(
+    folders: Sequence[Path], work: Path, quality: Path | None, n_texts: int, n_announcements: int
+) -> list[Clip]:
     """Raises RecipeError or VoiceError."""
     recordings = held_out(work, n_texts)
     with tempfile.TemporaryDirectory() as temporary:
@@ -230,7 +212,13 @@ def evaluate(folders: Sequence[Path], work: Path, quality: Path | None, n_texts:
                 f"no speaker of {work} is in the voices, whose are {', '.join(sorted(speakers))}"
             )
         judges = Judges(Dnsmos(quality) if quality else None, Listener())
-        return [clip for each in tqdm(recordings, "evaluate") for clip in judged(each, voices, judges)]
+        clips = [clip for each in tqdm(recordings, "recordings") for clip in judged(each, voices, judges)]
+        spoken = [
+            language for language in ANNOUNCEMENTS if any(language in each.languages for each in voices)
+        ]
+        for language in tqdm(spoken, "announcements"):
+            clips += announced(language, n_announcements, voices, judges)
+        return clips
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -243,6 +231,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--quality", type=Path, help="folder with the two graphs of DNSMOS")
     parser.add_argument("--texts", type=int, default=20, help="held-out texts of each speaker (20)")
+    parser.add_argument(
+        "--announcements", type=int, default=12, help="of each language at most; 0: none (12)"
+    )
     parser.add_argument("--markdown", type=Path, help="also write the tables here")
     parser.add_argument("--plot", type=Path, help="also draw them here, as SVG")
     parser.add_argument("--json", type=Path, help="also write everything here, each clip's figures included")
@@ -256,7 +247,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         quality = None
     try:
-        clips = evaluate(options.voices, options.recordings, quality, options.texts)
+        clips = evaluate(options.voices, options.recordings, quality, options.texts, options.announcements)
     except (RecipeError, SpeechError) as error:
         print(f"evaluate: {error}", file=sys.stderr)
         return 1

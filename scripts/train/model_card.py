@@ -17,16 +17,17 @@ from dataclasses import fields
 from pathlib import Path
 
 from scripts.train import scoreboard
+from scripts.train.figures import Clip
 from scripts.train.recipe import Corpus, Recipe, RecipeError, read_recipe
 from scripts.train.report import hours
-from scripts.train.scoreboard import Clip
 from scripts.train.stage import Work
 from scripts.train.voice_folder import licence_of
 
 NOTES = """\
 Every column was judged in one run, on texts that this training has held out: compare columns with each other, first of
 all with natural speech. DNSMOS (1 to 5) judges without a reference what people would say of it; it has learned from
-English more than from anything else.
+English more than from anything else. Announcements are what a household hears: whole sentences, of which there are
+no recordings.
 """
 
 

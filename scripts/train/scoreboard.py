@@ -3,80 +3,16 @@
 from __future__ import annotations
 
 import json
-import statistics
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import matplotlib as mpl
 
-NATURAL, COPY, SPEECH = "natural", "copy", "speech"
+from scripts.train.comparison import comparisons, sentence, voices
+from scripts.train.figures import FIGURES, Clip, Figure
 
-
-@dataclass(frozen=True)
-class Clip:
-    """One sound that was judged."""
-
-    id: str
-    """Of the recording whose text it is."""
-
-    speaker: str
-    column: str
-    """The voice and the kind."""
-
-    kind: str
-    """NATURAL, COPY or SPEECH."""
-
-    scores: dict[str, float]
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One row of the tables."""
-
-    title: str
-    key: str
-    digits: int
-    total: Callable[[Sequence[Clip]], float]
-
-    def of(self, clips: Sequence[Clip]) -> str:
-        """As it stands in the table; a dash where nothing was measured."""
-        judged = [clip for clip in clips if self.key in clip.scores]
-        return f"{self.total(judged):.{self.digits}f}" if judged else "–"
-
-
-def _mean(key: str) -> Callable[[Sequence[Clip]], float]:
-    return lambda clips: statistics.fmean(clip.scores[key] for clip in clips)
-
-
-def _median(key: str) -> Callable[[Sequence[Clip]], float]:
-    return lambda clips: statistics.median(clip.scores[key] for clip in clips)
-
-
-def _sum(key: str) -> Callable[[Sequence[Clip]], float]:
-    return lambda clips: sum(clip.scores[key] for clip in clips)
-
-
-def _word_error_percent(clips: Sequence[Clip]) -> float:
-    return 100 * _sum("word_errors")(clips) / _sum("words")(clips)
-
-
-FIGURES = (
-    Figure("DNSMOS speech (SIG)", "SIG", 2, _mean("SIG")),
-    Figure("DNSMOS background (BAK)", "BAK", 2, _mean("BAK")),
-    Figure("DNSMOS overall (OVRL)", "OVRL", 2, _mean("OVRL")),
-    Figure("DNSMOS P.808", "P808", 2, _mean("P808")),
-    Figure("mel-cepstral distortion, dB", "mcd_db", 2, _mean("mcd_db")),
-    Figure("F0 error, semitones", "f0_semitones", 2, _mean("f0_semitones")),
-    Figure("voicing error, %", "voicing_percent", 1, _mean("voicing_percent")),
-    Figure("word errors (pocketsphinx), %", "word_errors", 1, _word_error_percent),
-    Figure("clicks", "clicks", 0, _sum("clicks")),
-    Figure("clipped runs", "clipped", 0, _sum("clipped")),
-    Figure("pinned runs", "pinned", 0, _sum("pinned")),
-    Figure("seconds of sound", "seconds", 1, _sum("seconds")),
-    Figure("RTF, one thread, median", "rtf", 4, _median("rtf")),
-    Figure("graphs, MB", "size_mb", 1, _median("size_mb")),
-)
 PLOTTED = ("SIG", "OVRL", "P808", "mcd_db", "f0_semitones", "word_errors")
 
 
@@ -85,56 +21,86 @@ def columns(clips: Sequence[Clip]) -> list[str]:
     return list(dict.fromkeys(clip.column for clip in clips))
 
 
-def speakers(clips: Sequence[Clip]) -> list[str]:
-    return list(dict.fromkeys(clip.speaker for clip in clips))
+def tables(clips: Sequence[Clip]) -> dict[str, list[Clip]]:
+    """By name: each speaker's recordings and their texts, then the announcements in each language."""
+    found: dict[str, list[Clip]] = {}
+    for clip in sorted(clips, key=lambda clip: clip.announced_in != ""):
+        name = f"announcements, {clip.announced_in}" if clip.announced_in else clip.speaker
+        found.setdefault(name, []).append(clip)
+    return found
 
 
-def _of(clips: Sequence[Clip], speaker: str, column: str) -> list[Clip]:
-    return [clip for clip in clips if (clip.speaker, clip.column) == (speaker, column)]
+def _in(column: str, clips: Sequence[Clip]) -> list[Clip]:
+    return [clip for clip in clips if clip.column == column]
 
 
 def markdown(clips: Sequence[Clip]) -> str:
-    """A table for each speaker."""
-    parts = []
-    for speaker in speakers(clips):
-        own = columns([clip for clip in clips if clip.speaker == speaker])
-        n_texts = len(_of(clips, speaker, NATURAL))
-        parts.append(f"### {speaker}, {n_texts} held-out recordings\n\n")
-        parts.append(f"| | {' | '.join(own)} |\n|---|{'---:|' * len(own)}\n")
-        for figure in FIGURES:
-            cells = [figure.of(_of(clips, speaker, column)) for column in own]
-            if any(cell != "–" for cell in cells):
-                parts.append(f"| {figure.title} | {' | '.join(cells)} |\n")
-        parts.append("\n")
-    return "".join(parts)
+    """The tables; under each, how the last of several voices compares with the first."""
+    return "".join(
+        f"### {_title(name, own)}\n\n{_table(own)}\n{_compared(own, voices(clips))}"
+        for name, own in tables(clips).items()
+    )
 
 
-def summary(clips: Sequence[Clip]) -> dict[str, dict[str, dict[str, float]]]:
-    """Speaker → column → key → figure."""
+def _title(name: str, own: Sequence[Clip]) -> str:
+    n_texts = len({clip.id for clip in own})
+    if not own[0].announced_in:
+        return f"{name}, {n_texts} held-out recordings"
+    by = " and ".join(dict.fromkeys(clip.speaker for clip in own if clip.speaker))
+    return f"{name}: {n_texts} sentences" + (f" by {by}" if by else "")
+
+
+def _table(own: Sequence[Clip]) -> str:
+    rows = [f"| | {' | '.join(columns(own))} |\n|---|{'---:|' * len(columns(own))}\n"]
+    for figure in FIGURES:
+        values = [figure.value(_in(column, own)) for column in columns(own)]
+        if not all(math.isnan(value) for value in values):
+            cells = ["–" if math.isnan(value) else f"{value:.{figure.digits}f}" for value in values]
+            rows.append(f"| {figure.title} | {' | '.join(cells)} |\n")
+    return "".join(rows)
+
+
+def _compared(own: Sequence[Clip], every: Sequence[str]) -> str:
+    if len(every) < 2:
+        return ""
+    return "".join(f"{sentence(each)}\n\n" for each in comparisons(own, every[0], every[-1]))
+
+
+def summary(clips: Sequence[Clip]) -> dict[str, dict[str, float]]:
+    """Column → key → figure, of one table's clips."""
     return {
-        speaker: {
-            column: {
-                figure.key: figure.total(judged)
-                for figure in FIGURES
-                if (judged := [each for each in _of(clips, speaker, column) if figure.key in each.scores])
-            }
-            for column in columns([clip for clip in clips if clip.speaker == speaker])
+        column: {
+            figure.key: value
+            for figure in FIGURES
+            if not math.isnan(value := figure.value(_in(column, clips)))
         }
-        for speaker in speakers(clips)
+        for column in columns(clips)
     }
 
 
 def as_json(clips: Sequence[Clip]) -> str:
-    document = {"summary": summary(clips), "clips": [asdict(clip) for clip in clips]}
+    recorded = [clip for clip in clips if not clip.announced_in]
+    announced = [clip for clip in clips if clip.announced_in]
+    every = voices(clips)
+    document = {
+        "summary": {speaker: summary(own) for speaker, own in tables(recorded).items()},
+        "announcements": {own[0].announced_in: summary(own) for own in tables(announced).values()},
+        "comparison": {
+            name: [asdict(each) for each in comparisons(own, every[0], every[-1])]
+            for name, own in tables(clips).items()
+            if len(every) > 1
+        },
+        "clips": [asdict(clip) for clip in clips],
+    }
     return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
 
 
 def plot(clips: Sequence[Clip], path: Path) -> None:
-    """Bars for each figure: speakers side by side, each with natural speech, copies and speech of every voice."""
+    """Bars for each figure: the tables side by side, each with natural speech, copies and speech of every voice."""
     mpl.use("svg")
     from matplotlib import pyplot as plt
 
-    found = summary(clips)
+    found = {name: summary(own) for name, own in tables(clips).items()}
     figures = [
         figure
         for key in PLOTTED
@@ -143,7 +109,11 @@ def plot(clips: Sequence[Clip], path: Path) -> None:
     ]
     with mpl.rc_context({"svg.hashsalt": "evaluate", "svg.fonttype": "none"}):
         canvas, axes = plt.subplots(
-            len(figures), 1, figsize=(8, 2.1 * len(figures)), squeeze=False, layout="constrained"
+            len(figures),
+            1,
+            figsize=(max(8, 2.4 * len(found)), 2.1 * len(figures)),
+            squeeze=False,
+            layout="constrained",
         )
         for axis, figure in zip(axes[:, 0], figures, strict=True):
             _bars(axis, figure, found, columns(clips))
@@ -159,10 +129,11 @@ def _bars(
 ) -> None:
     width = 0.8 / len(every)
     for number, column in enumerate(every):
-        values = [own.get(column, {}).get(figure.key, 0.0) for own in found.values()]
+        values = [own.get(column, {}).get(figure.key, math.nan) for own in found.values()]
         places = [place + (number - (len(every) - 1) / 2) * width for place in range(len(values))]
-        bars = axis.bar(places, values, width, label=column)
-        axis.bar_label(bars, [f"{value:.{figure.digits}f}" if value else "" for value in values], fontsize=6)
+        bars = axis.bar(places, [0 if math.isnan(value) else value for value in values], width, label=column)
+        texts = ["" if math.isnan(value) else f"{value:.{figure.digits}f}" for value in values]
+        axis.bar_label(bars, texts, fontsize=6)
     axis.set_xticks(range(len(found)), list(found))
     axis.set_title(figure.title, fontsize=9)
     axis.margins(y=0.15)
