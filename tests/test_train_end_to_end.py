@@ -1,0 +1,225 @@
+"""A training in small, by the command: from recordings to a voice that the daemon speaks with, killed in each stage."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from matplotlib import image
+from numpy.typing import NDArray
+
+from edge_tts.app import build_synthesizer
+from edge_tts.audio import join
+from edge_tts.config import CacheConfig, Config, VoicesConfig
+from edge_tts.metrics import Metrics
+from edge_tts.speech import SpeakRequest
+from edge_tts.synthesizer import Synthesizer
+from scripts.train.__main__ import STAGES
+from tests.tiny_recordings import make_recordings
+
+pytestmark = [pytest.mark.slow, pytest.mark.voice]
+
+ROOT = Path(__file__).parent.parent
+NAMES = [stage.name for stage in STAGES]
+STEPS = {"align": 20, "acoustic": 10, "sharpen": 2, "vocoder": 6, "joint": 4}
+DEADLINE_S = 1200
+"""On a box that does much else."""
+
+UNDER_WAY = {
+    **dict.fromkeys(NAMES, "begun.json"),
+    **{"clean": "*/*.flac", "mels": "*/*.npy", "f0": "*/*.npz", "export": "encoder.onnx"},
+    **dict.fromkeys(("align", "acoustic", "vocoder", "joint"), "checkpoint.pt"),
+}
+"""A file in a stage's folder that shows that it has made something."""
+
+
+@dataclass
+class Box:
+    """A folder of trainings and one of voices."""
+
+    folder: Path
+    recipe: Path
+    log: list[str] = field(default_factory=list)
+    """What each run has printed, its progress bars included."""
+
+    @property
+    def work(self) -> Path:
+        return self.folder / "work" / "tiny"
+
+    @property
+    def voices(self) -> Path:
+        return self.folder / "voices"
+
+    def start(self) -> subprocess.Popen[str]:
+        command = [
+            *(sys.executable, "-m", "scripts.train", str(self.recipe), "--work", str(self.folder / "work")),
+            *("--install", str(self.voices), "--workers", "1", "--threads", "1"),
+            *("--checkpoint-every", "2", "--picture-every", "2"),
+        ]
+        return subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+
+    def finish(self, process: subprocess.Popen[str]) -> str:
+        printed = process.communicate(timeout=DEADLINE_S)[0]
+        assert process.returncode == 0, printed
+        self.log.append(printed)
+        return printed
+
+    def kill(self, process: subprocess.Popen[str], stage: str) -> None:
+        """In the midst of *stage*."""
+        folder = self.work / stage
+        wait_for(lambda: any(folder.glob(UNDER_WAY[stage])) or process.poll() is not None)
+        process.kill()
+        printed = process.communicate(timeout=60)[0]
+        assert process.returncode < 0, printed
+        assert not (folder / "done.json").exists(), f"{stage} was over before it was killed"
+        self.log.append(printed)
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("recordings")
+    make_recordings(folder, tmp_path_factory.mktemp("cache"))
+    path = folder / "tiny.yaml"
+    path.write_text(f"corpora: [ada, lan]\nheld_out: 2\nsteps: {STEPS}\n")
+    return path
+
+
+@dataclass(frozen=True)
+class Trained:
+    undisturbed: Box
+    killed: Box
+    steps_kept: dict[str, int]
+    """Stage → the step of its last checkpoint when it was killed."""
+
+
+@pytest.fixture(scope="module")
+def trained(recipe: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
+    """Both at once: there are two cores in every box."""
+    undisturbed = Box(tmp_path_factory.mktemp("undisturbed"), recipe)
+    killed = Box(tmp_path_factory.mktemp("killed"), recipe)
+    beside = undisturbed.start()
+    try:
+        steps_kept = {}
+        for stage in NAMES:
+            killed.kill(killed.start(), stage)
+            checkpoint = killed.work / stage / "checkpoint.pt"
+            if checkpoint.exists():
+                steps_kept[stage] = int(torch.load(checkpoint, weights_only=True)["step"])
+        killed.finish(killed.start())
+        undisturbed.finish(beside)
+        yield Trained(undisturbed, killed, steps_kept)
+    finally:
+        beside.kill()
+
+
+@pytest.fixture(scope="module")
+def synthesizer(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Synthesizer:
+    cache = CacheConfig(dir=tmp_path_factory.mktemp("cache"))
+    return build_synthesizer(
+        Config(cache=cache, voices=VoicesConfig(folders=(trained.undisturbed.voices,))), Metrics()
+    )
+
+
+def spoken(synthesizer: Synthesizer, text: str) -> NDArray[np.float32]:
+    plan = synthesizer.plan(SpeakRequest(text), "tiny")
+    return join([piece.audio for piece in synthesizer.render(plan)], 22050).samples
+
+
+@pytest.mark.parametrize(
+    ("short", "long"),
+    [
+        ("The oven is on.", "The oven is on, the door is open, the lamp is off, and dinner is on the table."),
+        ("今天。", "你好，今天天气很好，明天早上也很好，晚上天气很好。"),
+    ],
+    ids=["English", "Mandarin"],
+)
+def test_the_daemon_speaks_with_the_voice(synthesizer: Synthesizer, short: str, long: str) -> None:
+    sounds = [spoken(synthesizer, text) for text in (short, long)]
+    for sound in sounds:
+        assert np.isfinite(sound).all()
+        assert 0.003 < np.sqrt((sound**2).mean()) < 0.4
+        assert np.abs(sound).max() < 0.99
+    assert 0.3 < len(sounds[0]) / 22050 < 3
+    letters = len(long) / len(short)
+    assert 0.4 * letters < len(sounds[1]) / len(sounds[0]) < 2 * letters
+
+
+def test_the_installed_folder_is_a_voice_and_nothing_else(trained: Trained) -> None:
+    names = {path.name for path in trained.undisturbed.voices.rglob("*")}
+    graphs = {f"{name}.int8.onnx" for name in ("encoder", "decoder", "vocoder")}
+    assert names == {"tiny", "voice.yaml", "frontend.json", "ATTRIBUTION.md", *graphs}
+
+
+def test_every_stage_has_its_picture_and_the_report_shows_them(trained: Trained) -> None:
+    work = trained.undisturbed.work
+    pictures = sorted(work.rglob("*.png"))
+    for path in pictures:
+        assert image.imread(path)[..., :3].std() > 0.01, path
+    with_picture = {path.relative_to(work).parts[0] for path in pictures}
+    assert with_picture == set(NAMES) - {"report"}
+    page = (work / "report" / "index.html").read_text(encoding="utf-8")
+    shown = re.findall(r'<img[^>]* src="(data:image/png;base64,|[^"]+)', page)
+    assert len(shown) >= len(NAMES) - 1
+    heard = re.findall(r'<audio[^>]* src="([^"]+)"', page)
+    assert len(heard) >= 4
+    for link in [*heard, *(each for each in shown if not each.startswith("data:"))]:
+        assert (work / "report" / link).stat().st_size > 0
+
+
+def test_samples_are_made_every_so_many_steps(trained: Trained) -> None:
+    for stage in ("vocoder", "joint"):
+        made = {path.name[:11] for path in (trained.undisturbed.work / stage).glob("step-*.wav")}
+        assert made == {f"step-{step:06d}" for step in range(2, STEPS[stage] + 1, 2)}
+
+
+def test_what_was_done_is_never_done_again(trained: Trained) -> None:
+    killed_first, *after = trained.killed.log[: len(NAMES) + 1]
+    assert "done" not in killed_first
+    for number, printed in enumerate(after):
+        assert re.findall(r"(\w+): done before", printed) == NAMES[:number]
+        assert re.findall(r"(\w+): done in", printed) == [NAMES[number]]
+
+
+def test_a_killed_stage_goes_on_from_its_checkpoint(trained: Trained) -> None:
+    assert set(trained.steps_kept) == {"align", "acoustic", "vocoder", "joint"}
+    for stage, step in trained.steps_kept.items():
+        assert step > 0
+        next_run = trained.killed.log[NAMES.index(stage) + 1]
+        first_shown = re.search(rf"{stage}: .*?\| (\d+)/(\d+) ", next_run)
+        assert first_shown is not None
+        assert [int(each) for each in first_shown.groups()] == [step, STEPS[stage]]
+
+
+@pytest.mark.parametrize(
+    "network", ["align/checkpoint", "acoustic/acoustic", "vocoder/vocoder", "joint/acoustic", "joint/vocoder"]
+)
+def test_the_killed_training_ends_as_the_undisturbed_one(trained: Trained, network: str) -> None:
+    states = []
+    for box in (trained.undisturbed, trained.killed):
+        state = torch.load(box.work / f"{network}.pt", weights_only=True)
+        states.append(state["networks"]["aligner"] if network.startswith("align") else state)
+    for name, weights in states[0].items():
+        torch.testing.assert_close(states[1][name], weights, msg=name)
+
+
+def test_once_more_finds_everything_done(trained: Trained) -> None:
+    printed = trained.killed.finish(trained.killed.start())
+    assert re.findall(r"(\w+): done before", printed) == NAMES
+    assert "done in" not in printed
