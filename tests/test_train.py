@@ -231,7 +231,11 @@ def test_an_added_recording_renews_everything_and_a_moved_folder_nothing(ada: Pa
 
 def test_a_stage_is_made_once_and_what_comes_too_early_is_refused(ada: Path, tmp_path: Path) -> None:
     made: list[str] = []
-    stages = [replace(each, make=lambda _, name=each.name: made.append(name)) for each in STAGES]
+
+    def note(name: str) -> Callable[[Work], None]:
+        return lambda _: made.append(name)
+
+    stages = [replace(each, make=note(each.name)) for each in STAGES]
     work = Work(recipe_of([ada], "voice", None), tmp_path / "work")
     with pytest.raises(RecipeError, match="align needs mels, which is not done yet"):
         run(work, [each for each in stages if each.name == "align"])
@@ -396,7 +400,7 @@ def test_an_epoch_has_each_item_once_and_every_step_its_own_batch() -> None:
     sizes = [10, 20, 30, 40, 50, 60, 70, 80, 90, 100]
     batches = Batches(sizes, 150, seed=0)
     seen: list[int] = []
-    steps = []
+    steps: list[list[int]] = []
     while len(seen) < 2 * len(sizes):
         batch = batches.at(len(steps))
         assert len(batch) == 1 or sum(sizes[index] for index in batch) <= 150
@@ -469,7 +473,7 @@ def test_the_vocoder_reaches_as_far_as_the_run_time_allows_for() -> None:
     def filters(mel: Tensor) -> Tensor:
         made = network(mel, torch.full((1, n), 150.0))
         # Two filter frames per mel frame.
-        return made.phase_offset.reshape(1, n, -1)
+        return torch.as_tensor(made.phase_offset.reshape(1, n, -1))
 
     assert reach(filters, n, 80) == (VOCODER_MARGIN, VOCODER_MARGIN)
 

@@ -114,7 +114,8 @@ def figures_losses(encoded: Encoded, decoded: Decoded, batch: Batch) -> dict[str
         "mel": 2 * mean((decoded.mel - batch.mel).abs().mean(dim=2), frames),
         "duration": 0.1 * mean((encoded.log_duration - batch.log_duration) ** 2, tokens),
         "pitch": 0.1 * mean((encoded.pitch - batch.pitch) ** 2, tokens * batch.voiced),
-        "voiced": 0.1 * mean(cross_entropy(encoded.voiced_logit.float(), batch.voiced, reduction="none"), tokens),
+        "voiced": 0.1
+        * mean(cross_entropy(encoded.voiced_logit.float(), batch.voiced, reduction="none"), tokens),
         "energy": 0.1 * mean((encoded.energy - batch.energy) ** 2, tokens),
         "f0": 0.3 * mean((decoded.f0 - batch.f0_z).abs(), frames * batch.frame_voiced),
         "voicing": 0.3
@@ -200,7 +201,10 @@ def _show(work: Work, folder: Path, network: Acoustic, items: list[Item], step: 
         made = said(network, batch)[1].mel[0].float().cpu().numpy()
         errors.append(float(np.abs(made - item.mel.astype(np.float32)).mean()))
         if item.id in shown:
-            examples += [(f"{item.id}: recorded", item.mel.astype(np.float32)), (f"{item.id}: step {step}", made)]
+            examples += [
+                (f"{item.id}: recorded", item.mel.astype(np.float32)),
+                (f"{item.id}: step {step}", made),
+            ]
     network.train()
     pictures.spectrograms(folder / f"step-{step:06d}.png", examples)
     history = folder / "held_out.json"

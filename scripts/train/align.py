@@ -78,7 +78,8 @@ def align(work: Work) -> None:
     durations, scores = _durations(work, network, spoken, heard, long_enough)
     _write(work, folder, spoken, durations, scores)
     examples = [
-        next(index for index in long_enough if spoken[index].speaker == speaker) for speaker in work.recipe.speakers
+        next(index for index in long_enough if spoken[index].speaker == speaker)
+        for speaker in work.recipe.speakers
     ]
     pictures.alignments(
         folder / "align.png",
@@ -106,7 +107,9 @@ def forward_sum(network: Aligner, batch: list[Heard], device: str) -> Tensor:
     most_frames, most_tokens = scores.shape[1:]
     prior = torch.zeros(len(batch), most_frames, most_tokens)
     for index, each in enumerate(batch):
-        prior[index, : len(each.mel), : len(each.tokens)] = torch.from_numpy(_prior(len(each.mel), len(each.tokens)))
+        prior[index, : len(each.mel), : len(each.tokens)] = torch.from_numpy(
+            _prior(len(each.mel), len(each.tokens))
+        )
     is_token = torch.arange(most_tokens)[None] < n_tokens[:, None]
     scores = scores.masked_fill(~is_token[:, None].to(device), -1e4)
     likely = torch.log_softmax(scores, dim=2) + prior.to(device)
@@ -118,7 +121,9 @@ def forward_sum(network: Aligner, batch: list[Heard], device: str) -> Tensor:
 
 def _padded(batch: list[Heard], device: str) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     def pad(arrays: list[NDArray[Any]]) -> Tensor:
-        return torch.nn.utils.rnn.pad_sequence([torch.from_numpy(each) for each in arrays], batch_first=True).to(device)
+        return torch.nn.utils.rnn.pad_sequence(
+            [torch.from_numpy(each) for each in arrays], batch_first=True
+        ).to(device)
 
     return (
         pad([each.tokens for each in batch]),
@@ -139,7 +144,7 @@ def _prior(n_frames: int, n_tokens: int) -> Floats:
     prior = log_choose + scipy.special.betaln(k + a, n - k + b) - scipy.special.betaln(a, b)
     if n_frames > 2 * LONGEST_EDGE + n_tokens:
         prior[LONGEST_EDGE:, 0] = prior[:-LONGEST_EDGE, -1] = IMPOSSIBLE
-    return prior.astype(np.float32)
+    return np.asarray(prior, np.float32)
 
 
 @torch.no_grad()
@@ -186,7 +191,8 @@ def _durations(
         likely = _log_likelihood(network, heard[index], work.settings.device)
         frames = frames_of(spoken[index].symbols, likely)
         durations[spoken[index].id] = frames
-        scores[spoken[index].id] = float(likely[np.arange(len(likely)), np.repeat(np.arange(len(frames)), frames)].mean())
+        said = np.repeat(np.arange(len(frames)), frames)
+        scores[spoken[index].id] = float(likely[np.arange(len(likely)), said].mean())
     return durations, scores
 
 
@@ -198,7 +204,9 @@ def _write(
     scores: dict[str, float],
 ) -> None:
     longest = LONGEST_TOKEN_S * 22050 / 256
-    dropped: dict[str, str] = {each.id: "shorter than its text" for each in spoken if each.id not in durations}
+    dropped: dict[str, str] = {
+        each.id: "shorter than its text" for each in spoken if each.id not in durations
+    }
     by_speaker: dict[str, list[float]] = {speaker: [] for speaker in work.recipe.speakers}
     for each in spoken:
         if each.id in scores:
@@ -211,13 +219,17 @@ def _write(
         if lasting[0] > longest:
             dropped[each.id] = f"{lasting[1]} lasts {lasting[0] * 256 / 22050:.2f} s"
         elif scores[each.id] < worst[each.speaker]:
-            dropped[each.id] = f"an unlikely alignment: {scores[each.id]:.2f}, where {worst[each.speaker]:.2f} is usual"
+            dropped[each.id] = (
+                f"an unlikely alignment: {scores[each.id]:.2f}, where {worst[each.speaker]:.2f} is usual"
+            )
     write_json(folder / "dropped.json", dropped)
     kept = {identity: frames for identity, frames in durations.items() if identity not in dropped}
     pictures.durations(
         folder / "durations.png",
         {
-            speaker: np.concatenate([kept[each.id] for each in spoken if each.speaker == speaker and each.id in kept])
+            speaker: np.concatenate(
+                [kept[each.id] for each in spoken if each.speaker == speaker and each.id in kept]
+            )
             for speaker in work.recipe.speakers
         },
     )

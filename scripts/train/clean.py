@@ -51,9 +51,7 @@ def clean(work: Work) -> None:
     kept = [each for each in utterances if _is_usable(_target(folder, each))]
     for speaker in work.recipe.speakers:
         if not any(each.speaker == speaker for each in kept):
-            raise RecipeError(
-                f"no recording of {speaker} lasts {SHORTEST_S} to {LONGEST_S} s, ends aside"
-            )
+            raise RecipeError(f"no recording of {speaker} lasts {SHORTEST_S} to {LONGEST_S} s, ends aside")
     joined = [each for corpus in work.recipe.corpora for each in _joined(corpus, kept, work.recipe.seed)]
     task = functools.partial(_join_one, folder=folder)
     for_each(work, "join", task, joined, lambda each: _target(folder, each))
@@ -78,7 +76,8 @@ def _target(folder: Path, utterance: Utterance) -> Path:
 
 
 def _is_usable(path: Path) -> bool:
-    return SHORTEST_S <= soundfile.info(path).duration <= LONGEST_S
+    duration_s: float = soundfile.info(path).duration
+    return SHORTEST_S <= duration_s <= LONGEST_S
 
 
 def _read_mono(path: Path) -> Floats:

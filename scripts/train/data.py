@@ -70,9 +70,12 @@ def read_items(work: Work) -> list[Item]:
     spoken = [each for each in read_spoken(work) if each.id in durations]
     mels = {each.id: read_mel(work, each.id) for each in tqdm(spoken, "reading mels", mininterval=1)}
     loudness = {
-        name: [_loudness(mels[each.id]) for each in spoken if each.speaker == name] for name in work.recipe.speakers
+        name: [_loudness(mels[each.id]) for each in spoken if each.speaker == name]
+        for name in work.recipe.speakers
     }
-    scale = {name: (np.concatenate(each).mean(), np.concatenate(each).std()) for name, each in loudness.items()}
+    scale = {
+        name: (np.concatenate(each).mean(), np.concatenate(each).std()) for name, each in loudness.items()
+    }
     items = []
     for each in tqdm(spoken, "reading sounds", mininterval=1):
         source = read_source(work, each.id)
@@ -99,7 +102,7 @@ def read_items(work: Work) -> list[Item]:
                 mel=mel.astype(np.float16),
                 f0=f0,
                 f0_z=f0_z,
-                pitch=np.add.reduceat(f0_z, starts) / np.maximum(n_voiced, 1),
+                pitch=np.asarray(np.add.reduceat(f0_z, starts) / np.maximum(n_voiced, 1), np.float32),
                 voiced=(n_voiced > frames / 2).astype(np.float32),
                 energy=(np.add.reduceat(energy, starts) / frames).astype(np.float32),
                 sound=sound[: len(source.f0_hz) * HOP],
@@ -161,7 +164,9 @@ def batch_of(items: list[Item], device: str) -> Batch:
     """Whole utterances."""
 
     def pad(arrays: list[NDArray[Any]]) -> Tensor:
-        padded = torch.nn.utils.rnn.pad_sequence([torch.from_numpy(each) for each in arrays], batch_first=True)
+        padded = torch.nn.utils.rnn.pad_sequence(
+            [torch.from_numpy(each) for each in arrays], batch_first=True
+        )
         return padded.to(device)
 
     laid_out = [frame_inputs(each.frames) for each in items]

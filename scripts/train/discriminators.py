@@ -6,6 +6,7 @@ units of its own features' size, so that no layer drowns the others.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import torch
@@ -43,8 +44,12 @@ class MelDiscriminator(nn.Module):
                 [
                     nn.Conv2d(1, channels, kernel, padding=(kernel[0] // 2, kernel[1] // 2)),
                     nn.Conv2d(channels, channels, kernel, (1, 2), padding=(kernel[0] // 2, kernel[1] // 2)),
-                    nn.Conv2d(channels, 2 * channels, kernel, (2, 2), padding=(kernel[0] // 2, kernel[1] // 2)),
-                    nn.Conv2d(2 * channels, 2 * channels, kernel, (2, 2), padding=(kernel[0] // 2, kernel[1] // 2)),
+                    nn.Conv2d(
+                        channels, 2 * channels, kernel, (2, 2), padding=(kernel[0] // 2, kernel[1] // 2)
+                    ),
+                    nn.Conv2d(
+                        2 * channels, 2 * channels, kernel, (2, 2), padding=(kernel[0] // 2, kernel[1] // 2)
+                    ),
                     nn.Conv2d(2 * channels, 1, 3, padding=1),
                 ]
             )
@@ -76,7 +81,9 @@ class ResolutionDiscriminator(nn.Module):
 
     def forward(self, samples: Tensor) -> Features:
         window: Tensor = self.window  # type: ignore[assignment]
-        spectrum = torch.stft(samples.float(), self.n_fft, self.n_fft // 4, window=window, return_complex=True)
+        spectrum = torch.stft(
+            samples.float(), self.n_fft, self.n_fft // 4, window=window, return_complex=True
+        )
         # The cube root of the power: loud and quiet both count.
         magnitude = (spectrum.real**2 + spectrum.imag**2 + 1e-7) ** 0.15
         return self.look(magnitude.transpose(1, 2)[:, None])  # type: ignore[no-any-return]
@@ -91,7 +98,7 @@ class PeriodDiscriminator(nn.Module):
         sizes = [1, channels, 2 * channels, 4 * channels, 4 * channels]
         self.look = Layers(
             [
-                *(nn.Conv2d(a, b, (5, 1), (3, 1), padding=(2, 0)) for a, b in zip(sizes[:-1], sizes[1:], strict=True)),
+                *(nn.Conv2d(a, b, (5, 1), (3, 1), padding=(2, 0)) for a, b in itertools.pairwise(sizes)),
                 nn.Conv2d(sizes[-1], 1, (3, 1), padding=(1, 0)),
             ]
         )
@@ -102,10 +109,15 @@ class PeriodDiscriminator(nn.Module):
 
 
 class SoundDiscriminator(nn.Module):
-    def __init__(self, n_ffts: Sequence[int] = (1024, 512, 256), periods: Sequence[int] = (2, 3, 5, 7, 11)) -> None:
+    def __init__(
+        self, n_ffts: Sequence[int] = (1024, 512, 256), periods: Sequence[int] = (2, 3, 5, 7, 11)
+    ) -> None:
         super().__init__()
         self.looks = nn.ModuleList(
-            [*(ResolutionDiscriminator(n, 16) for n in n_ffts), *(PeriodDiscriminator(p, 16) for p in periods)]
+            [
+                *(ResolutionDiscriminator(n, 16) for n in n_ffts),
+                *(PeriodDiscriminator(p, 16) for p in periods),
+            ]
         )
 
     def forward(self, samples: Tensor) -> list[Features]:
@@ -113,7 +125,10 @@ class SoundDiscriminator(nn.Module):
 
 
 def discriminator_loss(recorded: list[Features], made: list[Features]) -> Tensor:
-    losses = [((1 - r[-1].float()) ** 2).mean() + (m[-1].float() ** 2).mean() for r, m in zip(recorded, made, strict=True)]
+    losses = [
+        ((1 - r[-1].float()) ** 2).mean() + (m[-1].float() ** 2).mean()
+        for r, m in zip(recorded, made, strict=True)
+    ]
     return torch.stack(losses).mean()
 
 
@@ -125,6 +140,6 @@ def matching_loss(recorded: list[Features], made: list[Features]) -> Tensor:
     losses = []
     for r_features, m_features in zip(recorded, made, strict=True):
         for r, m in zip(r_features[:-1], m_features[:-1], strict=True):
-            r = r.detach().float()
-            losses.append((r - m.float()).abs().mean() / r.abs().mean().clamp(min=1e-4))
+            wanted = r.detach().float()
+            losses.append((wanted - m.float()).abs().mean() / wanted.abs().mean().clamp(min=1e-4))
     return torch.stack(losses).mean()

@@ -96,7 +96,7 @@ def cleaned(hertz: NDArray[np.float64]) -> Floats:
     """Short gaps filled, short runs dropped, octave jumps put right."""
     hertz = hertz.copy()
     for start, end in _runs(hertz == 0):
-        if 0 < start and end < len(hertz) and end - start <= SHORT_GAP:
+        if start > 0 and end < len(hertz) and end - start <= SHORT_GAP:
             hertz[start:end] = np.interp(range(start, end), [start - 1, end], [hertz[start - 1], hertz[end]])
     for start, end in _runs(hertz > 0):
         if end - start <= SHORT_RUN:

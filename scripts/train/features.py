@@ -38,7 +38,7 @@ def mel_filters(sample_rate: int, n_fft: int, n_mels: int) -> Floats:
     rising = (hertz - edges[:-2, None]) / np.diff(edges)[:-1, None]
     falling = (edges[2:, None] - hertz) / np.diff(edges)[1:, None]
     triangles = np.maximum(0, np.minimum(rising, falling))
-    return (triangles * (2 / (edges[2:] - edges[:-2]))[:, None]).astype(np.float32)
+    return np.asarray(triangles * (2 / (edges[2:] - edges[:-2]))[:, None], np.float32)
 
 
 def magnitudes(samples: Floats, n_fft: int = N_FFT, hop: int = HOP) -> Floats:
@@ -52,4 +52,4 @@ def magnitudes(samples: Floats, n_fft: int = N_FFT, hop: int = HOP) -> Floats:
 def log_mel(samples: Floats) -> Floats:
     """[n_frames, 80]"""
     mel = magnitudes(samples) @ mel_filters(SAMPLE_RATE, N_FFT, N_MELS).T
-    return np.log(np.maximum(mel, FLOOR))
+    return np.asarray(np.log(np.maximum(mel, FLOOR)), np.float32)

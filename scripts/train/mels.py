@@ -19,8 +19,12 @@ def mels(work: Work) -> None:
     spoken = read_spoken(work)
     task = functools.partial(_one, sounds=work.stage("clean"), folder=folder)
     for_each(work, "mels", task, spoken, lambda each: _target(folder, each.id))
-    examples = [next(each.id for each in spoken if each.speaker == speaker) for speaker in work.recipe.speakers]
-    pictures.spectrograms(folder / "mels.png", [(identity, read_mel(work, identity)) for identity in examples])
+    examples = [
+        next(each.id for each in spoken if each.speaker == speaker) for speaker in work.recipe.speakers
+    ]
+    pictures.spectrograms(
+        folder / "mels.png", [(identity, read_mel(work, identity)) for identity in examples]
+    )
 
 
 def read_mel(work: Work, identity: str) -> Floats:

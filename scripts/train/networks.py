@@ -38,11 +38,12 @@ class Block(nn.Module):
         inner = x if mask is None else x * mask
         inner = self.n(self.dw(inner.transpose(1, 2)).transpose(1, 2))
         inner = self.b(functional.gelu(self.a(inner), approximate="tanh"))
-        return x + self.g * inner
+        output: Tensor = x + self.g * inner
+        return output
 
 
 class Taps(nn.Conv1d):
-    """A convolution along time, [B, n, channels] in and out, computed as one matrix product: its weights can be int8."""
+    """A convolution along time, [B, n, channels] in and out, as one matrix product: its weights can be int8."""
 
     def forward(self, x: Tensor) -> Tensor:
         reach = self.kernel_size[0] // 2
@@ -100,7 +101,9 @@ class Decoded:
 class Acoustic(nn.Module):
     """Tokens → durations, pitch, energy (`encode`); with those, frames → log-mel and f0 (`decode`)."""
 
-    def __init__(self, n_tokens: int, n_speakers: int, channels: int = 192, frame_channels: int = 256) -> None:
+    def __init__(
+        self, n_tokens: int, n_speakers: int, channels: int = 192, frame_channels: int = 256
+    ) -> None:
         super().__init__()
         self.emb = nn.Embedding(n_tokens, channels)
         self.st = nn.Embedding(N_ACCENTS, channels)
@@ -131,9 +134,7 @@ class Acoustic(nn.Module):
         for block in self.enc:
             x = block(x, mask)
         pitch = self.pit(x, mask)
-        return Encoded(
-            x, self.dur(x, mask)[..., 0], pitch[..., 0], pitch[..., 1], self.ene(x, mask)[..., 0]
-        )
+        return Encoded(x, self.dur(x, mask)[..., 0], pitch[..., 0], pitch[..., 1], self.ene(x, mask)[..., 0])
 
     def decode(
         self,
@@ -191,9 +192,7 @@ class Vocoder(nn.Module):
         n_batch, n_frames = f0.shape
         # By mel frame, then filter frame within it, then kind: the order of the layer's outputs.
         kinds = filters.reshape(n_batch, 2 * n_frames, 3, N_BINS)
-        return FilterFrames(
-            kinds[:, :, 0].clamp(-12, 6), kinds[:, :, 1], kinds[:, :, 2].clamp(-12, 4)
-        )
+        return FilterFrames(kinds[:, :, 0].clamp(-12, 6), kinds[:, :, 1], kinds[:, :, 2].clamp(-12, 4))
 
 
 class Aligner(nn.Module):
@@ -211,7 +210,9 @@ class Aligner(nn.Module):
         self.spk = nn.Embedding(n_speakers, channels)
         self.k = nn.Sequential(
             # Each token by itself: one that saw its neighbours would stand for the whole syllable.
-            nn.Conv1d(channels, 2 * channels, 1), nn.ReLU(), nn.Conv1d(2 * channels, N_MELS, 1)
+            nn.Conv1d(channels, 2 * channels, 1),
+            nn.ReLU(),
+            nn.Conv1d(2 * channels, N_MELS, 1),
         )
         self.q = nn.Sequential(
             nn.Conv1d(N_MELS, channels, 3, padding=1), nn.ReLU(), nn.Conv1d(channels, N_MELS, 1), nn.ReLU(),

@@ -27,7 +27,9 @@ def _save(path: Path, figure: Any) -> None:
     plt.close(figure)
 
 
-def clean(path: Path, examples: Sequence[tuple[str, Floats, Floats]], second: str = "cleaned") -> None:
+def clean(
+    path: Path, examples: Sequence[tuple[str, NDArray[Any], NDArray[Any]]], second: str = "cleaned"
+) -> None:
     """Spectrograms before and after; *examples* are name, raw and cleaned samples."""
     figure, axes = plt.subplots(len(examples), 2, figsize=(12, 2.5 * len(examples)), squeeze=False)
     for row, (name, raw, cleaned) in zip(axes, examples, strict=True):

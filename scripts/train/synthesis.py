@@ -1,4 +1,4 @@
-"""The last step of a two-stage voice in PyTorch, with gradients: the same as edge_tts/models/source_filter.py, on crops.
+"""The last step of a two-stage voice in PyTorch, with gradients: edge_tts/models/source_filter.py, on crops.
 
 And the source that training uses: pulses locked to the recording's own fundamental. With any other phase the network
 could not learn phases at all, as those of the recording would be random to it.
@@ -14,7 +14,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from edge_tts.models.source_filter import HARMONICS_BELOW, HOP, N_FFT, PULSE_HALF_SINE, STEADY_POWER, STEP, UNVOICED_HZ
+from edge_tts.models.source_filter import (
+    HARMONICS_BELOW,
+    HOP,
+    N_FFT,
+    PULSE_HALF_SINE,
+    STEADY_POWER,
+    STEP,
+    UNVOICED_HZ,
+)
 from scripts.train.features import N_MELS, SAMPLE_RATE, Floats, mel_filters
 from scripts.train.networks import FilterFrames
 
@@ -87,8 +95,10 @@ def locked_pulses(source: Source, start: int, end: int) -> Floats:
     n_harmonics = np.floor(SAMPLE_RATE / 2 * HARMONICS_BELOW / hertz)
     half = np.sin(angle / 2)
     at_pulse = np.abs(half) < PULSE_HALF_SINE
-    comb = np.where(at_pulse, 2 * n_harmonics, np.sin((n_harmonics + 0.5) * angle) / np.where(at_pulse, 1, half) - 1)
-    return (comb / np.sqrt(2 * n_harmonics) * line(f0 > 0)).astype(np.float32)
+    comb = np.where(
+        at_pulse, 2 * n_harmonics, np.sin((n_harmonics + 0.5) * angle) / np.where(at_pulse, 1, half) - 1
+    )
+    return np.asarray(comb / np.sqrt(2 * n_harmonics) * line(f0 > 0), np.float32)
 
 
 class SourceFilter:
@@ -107,7 +117,9 @@ class SourceFilter:
         minimum = torch.fft.rfft(torch.fft.irfft(harmonic, N_FFT) * self._fold).imag
         angle = minimum + filters.phase_offset
         response = torch.polar(torch.exp(harmonic), angle)
-        spectrum = self._spectra(pulses) * response + self._spectra(noise) * torch.exp(filters.noise_log_magnitude)
+        spectrum = self._spectra(pulses) * response + self._spectra(noise) * torch.exp(
+            filters.noise_log_magnitude
+        )
         frames = torch.fft.irfft(spectrum, N_FFT) * self._window
         n_batch, n_frames = frames.shape[:2]
         samples = torch.nn.functional.fold(
@@ -124,7 +136,8 @@ class SourceFilter:
         """[B, 2 * n_frames, 257]"""
         padded = torch.nn.functional.pad(samples, (N_FFT // 2, N_FFT // 2))
         n_frames = samples.shape[1] // STEP
-        return torch.fft.rfft(padded.unfold(1, N_FFT, STEP)[:, :n_frames] * self._window)
+        spectra: Tensor = torch.fft.rfft(padded.unfold(1, N_FFT, STEP)[:, :n_frames] * self._window)
+        return spectra
 
 
 class LogMel:
@@ -136,7 +149,9 @@ class LogMel:
         self._window = torch.hann_window(self.n_fft, device=device)
 
     def __call__(self, samples: Tensor) -> Tensor:
-        spectrum = torch.stft(samples, self.n_fft, HOP, window=self._window, center=False, return_complex=True)
+        spectrum = torch.stft(
+            samples, self.n_fft, HOP, window=self._window, center=False, return_complex=True
+        )
         magnitude = torch.sqrt(spectrum.real**2 + spectrum.imag**2 + 1e-9)
         return torch.log((self._filters @ magnitude).clamp(min=1e-5))
 
@@ -159,7 +174,9 @@ def phase_loss(recorded: Tensor, made: Tensor, voiced: Tensor) -> Tensor:
     """1 - cos of the angle between the bins of both, weighted by the recording's magnitude, where *voiced* [B, n
     filter frames] is 1."""
     window = torch.hann_window(N_FFT, device=made.device)
-    both = torch.stft(torch.cat([recorded, made]), N_FFT, STEP, window=window, return_complex=True, center=False)
+    both = torch.stft(
+        torch.cat([recorded, made]), N_FFT, STEP, window=window, return_complex=True, center=False
+    )
     r, m = both.transpose(1, 2).chunk(2)
     product = (r * m.conj()).real
     sizes = (r.abs() * m.abs()).clamp(min=1e-7)

@@ -36,7 +36,9 @@ class Training:
         self._settings = settings
         self._networks = networks
         self._optimizers = optimizers
-        self._rates = {name: [group["lr"] for group in each.param_groups] for name, each in optimizers.items()}
+        self._rates = {
+            name: [group["lr"] for group in each.param_groups] for name, each in optimizers.items()
+        }
         self._curves: dict[str, list[tuple[int, float]]] = defaultdict(list)
         self._sums: dict[str, list[float]] = defaultdict(list)
         self._step = 0
@@ -51,7 +53,9 @@ class Training:
             network.load_state_dict(state["networks"][name])
         for name, optimizer in self._optimizers.items():
             optimizer.load_state_dict(state["optimizers"][name])
-        self._curves.update({name: [tuple(each) for each in points] for name, points in state["curves"].items()})
+        self._curves.update(
+            {name: [tuple(each) for each in points] for name, points in state["curves"].items()}
+        )
         self._step = state["step"]
 
     def steps(self, n_steps: int, title: str) -> Iterator[int]:
@@ -86,7 +90,9 @@ class Training:
     def _note_curves(self, bar: tqdm[Any]) -> None:
         for name, values in self._sums.items():
             self._curves[name].append((self._step, sum(values) / len(values)))
-        bar.set_postfix({name: f"{points[-1][1]:.3f}" for name, points in self._curves.items()}, refresh=False)
+        bar.set_postfix(
+            {name: f"{points[-1][1]:.3f}" for name, points in self._curves.items()}, refresh=False
+        )
         self._sums.clear()
 
     def save(self) -> None:
@@ -134,7 +140,9 @@ class Batches:
 
     def _cut(self, chance: random.Random) -> list[list[int]]:
         # A tenth of jitter: not always the same neighbours.
-        order = sorted(range(len(self._sizes)), key=lambda index: self._sizes[index] * chance.uniform(0.9, 1.1))
+        order = sorted(
+            range(len(self._sizes)), key=lambda index: self._sizes[index] * chance.uniform(0.9, 1.1)
+        )
         batches: list[list[int]] = [[]]
         size = 0
         for index in order:
