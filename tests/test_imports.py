@@ -34,6 +34,7 @@ PACKAGE = Path(__file__).parent.parent / "edge_tts"
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
 
 LAZY = {"amqtt", "cn2an", "num2words", "onnx", "piper", "pocketsphinx", "pypinyin", "soundfile", "typer"}
+TRAINING = {"matplotlib", "pyworld", "scipy", "scripts", "torch", "tqdm"}
 """Costs megabytes or a part of a second, and most boxes never use it."""
 
 
@@ -71,6 +72,11 @@ def test_imports_go_down_the_staircase(path: Path) -> None:
     assert imported_steps(path) <= allowed
 
 
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_nothing_of_training_is_needed_to_speak(path: Path) -> None:
+    assert {name.split(".")[0] for name in imported_modules(path)} & TRAINING == set()
+
+
 def test_every_step_exists() -> None:
     assert set(STAIRCASE) == {step_of(path) for path in MODULES}
 
@@ -95,4 +101,4 @@ def test_what_is_rarely_used_is_not_loaded_at_start(module: str) -> None:
         [sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=60
     )
     assert loaded.returncode == 0, loaded.stderr
-    assert set(loaded.stdout.split()) & LAZY == set()
+    assert set(loaded.stdout.split()) & (LAZY | TRAINING) == set()
