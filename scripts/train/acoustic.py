@@ -59,7 +59,9 @@ def new_acoustic(work: Work) -> Acoustic:
 
 def read_acoustic(work: Work) -> Acoustic:
     network = Acoustic(max(read_tokens(work).values()) + 1, len(work.recipe.speakers))
-    network.load_state_dict(torch.load(work.stage("acoustic") / "acoustic.pt", weights_only=True))
+    network.load_state_dict(
+        torch.load(work.stage("acoustic") / "acoustic.pt", map_location="cpu", weights_only=True)
+    )
     return network.to(work.settings.device)
 
 

@@ -135,7 +135,7 @@ PACES = {
     "normal": Steps(),
     "long": Steps(align=5000, acoustic=40000, sharpen=12000, vocoder=60000, joint=40000),
 }
-"""How long to learn, by name: to see whether all is well; a day on a small box; as good as it gets."""
+"""How long to learn, by name. Of one core of a PC: two hours, to hear whether all is well; half a day; two days."""
 
 
 @dataclass(frozen=True)
