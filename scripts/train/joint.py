@@ -31,7 +31,7 @@ from scripts.train.vocoder import Crop, Crops, Ear, Rivals, read_vocoder
 N_RECORDED = 2
 """Of a batch are vocoded from the recorded mel: so that it does not forget what a good one is."""
 
-DECODER_RATE, VOCODER_RATE, DISCRIMINATOR_RATE = 1e-4, 2e-4, 2e-4
+DECODER_RATE, VOCODER_RATE, DISCRIMINATOR_RATE = 1e-4, 2e-4, 5e-4
 FRAME_WEIGHT = 1.0
 """Of the decoder's own figures; low, or it would return to the average."""
 
@@ -112,7 +112,8 @@ def joint(work: Work) -> None:
 def decoder_of(acoustic: Acoustic) -> list[torch.nn.Parameter]:
     """Its decoder's parameters; the others no longer learn."""
     acoustic.requires_grad_(False)
-    parts = (acoustic.pe, acoustic.ee, acoustic.up, acoustic.pos, acoustic.sdec, acoustic.dec, acoustic.on, acoustic.out)
+    a = acoustic
+    parts = (a.pe, a.ee, a.up, a.pos, a.sdec, a.dec, a.on, a.out)
     parameters = [each for part in parts for each in part.parameters()]
     for each in parameters:
         each.requires_grad_(True)

@@ -17,7 +17,12 @@ from edge_tts.models.source_filter import HOP
 from scripts.train import pictures
 from scripts.train.acoustic import held_out, learned
 from scripts.train.data import Item, read_items
-from scripts.train.discriminators import SoundDiscriminator, adversarial_loss, discriminator_loss, matching_loss
+from scripts.train.discriminators import (
+    SoundDiscriminator,
+    adversarial_loss,
+    discriminator_loss,
+    matching_loss,
+)
 from scripts.train.features import FLOOR, N_MELS, SAMPLE_RATE, Floats
 from scripts.train.networks import Vocoder
 from scripts.train.stage import Work, whole
@@ -29,7 +34,7 @@ CROP = 64
 """Frames whose sound is compared; EDGE more on each side are made."""
 
 RATE = 6e-4
-ADVERSARIAL_RATE, DISCRIMINATOR_RATE = 2e-4, 4e-4
+ADVERSARIAL_RATE, DISCRIMINATOR_RATE = 2e-4, 1e-3
 ALONE = 0.4
 """Of the steps are without the discriminator, if the network starts from nothing."""
 
@@ -73,7 +78,7 @@ def vocoder(work: Work) -> None:
 
 def read_vocoder(work: Work) -> Vocoder:
     network = Vocoder()
-    network.load_state_dict(torch.load(work.stage("vocoder") / "vocoder.pt", weights_only=True))
+    network.load_state_dict(torch.load(work.stage("vocoder") / "vocoder.pt", map_location="cpu", weights_only=True))
     return network.to(work.settings.device)
 
 
@@ -194,7 +199,7 @@ def copy_synthesis(network: Vocoder, item: Item, device: str) -> Floats:
     f0 = torch.from_numpy(item.f0)[None].to(device)
     pulses = torch.from_numpy(locked_pulses(item.source, 0, len(item.f0)))[None].to(device)
     made = SourceFilter(device)(pulses, torch.randn_like(pulses), network(mel, f0))
-    return made[0].cpu().numpy()  # type: ignore[no-any-return]
+    return made[0].cpu().numpy()
 
 
 def show(work: Work, folder: Path, network: Vocoder, items: list[Item], step: int) -> None:
