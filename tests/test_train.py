@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import shutil
 import signal
@@ -29,6 +30,7 @@ from scripts.train.clean import MARGIN_S, PEAK, RMS, clean, gated, levelled, tri
 from scripts.train.f0 import cleaned, pitch
 from scripts.train.features import SAMPLE_RATE, Floats, log_mel
 from scripts.train.networks import Acoustic, FilterFrames, Vocoder
+from scripts.train.phonemes import phonemes, read_spoken
 from scripts.train.recipe import Recipe, RecipeError, Steps, read_corpus, read_recipe, recipe_of
 from scripts.train.stage import Settings, Work, whole
 from scripts.train.synthesis import EDGE, LogMel, Source, SourceFilter, locked_pulses, source_of
@@ -355,6 +357,25 @@ def test_a_speaker_whose_recordings_are_all_too_short_is_named(tmp_path: Path) -
     work = Work(recipe_of([folder], "voice", None), tmp_path / "work", Settings(workers=1))
     with pytest.raises(RecipeError, match=r"no recording of ada lasts 0\.25 to 20\.0 s"):
         clean(work)
+
+
+def test_a_language_that_nobody_reads_is_named(tmp_path: Path) -> None:
+    folder = record(tmp_path / "ada", TEXTS, language="xx-XX")
+    work = Work(recipe_of([folder], "voice", None), tmp_path / "work", Settings(workers=1))
+    clean(work)
+    with pytest.raises(RecipeError, match="no text of ada can be said: espeak-ng knows no language 'xx'"):
+        phonemes(work)
+
+
+def test_a_text_without_words_is_dropped_with_the_reason(tmp_path: Path) -> None:
+    folder = record(tmp_path / "ada", {**TEXTS, "dots": "…"})
+    work = Work(recipe_of([folder], "voice", None), tmp_path / "work", Settings(workers=1))
+    clean(work)
+    phonemes(work)
+    dropped = json.loads((work.stage("phonemes") / "dropped.json").read_text())
+    assert set(dropped) == {"ada/dots"}
+    assert "nothing to say" in dropped["ada/dots"]
+    assert len(read_spoken(work)) == len(TEXTS)
 
 
 # --- Pitch and alignment ---------------------------------------------------------------------------------
