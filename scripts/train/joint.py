@@ -197,7 +197,9 @@ def _mel_losses(judge: MelDiscriminator, recorded: Tensor, made: Tensor) -> dict
 
 
 @torch.no_grad()
-def show(work: Work, folder: Path, acoustic: Acoustic, vocoder: Vocoder, items: list[Item], step: int) -> None:
+def show(
+    work: Work, folder: Path, acoustic: Acoustic, vocoder: Vocoder, items: list[Item], step: int
+) -> None:
     """Held-out recordings by both networks, led by the recording's own durations and pitch: sound and a picture."""
     examples = []
     acoustic.eval()

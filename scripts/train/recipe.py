@@ -131,7 +131,7 @@ class Steps:
 
 
 PACES = {
-    "quick": Steps(align=600, acoustic=1500, sharpen=500, vocoder=1500, joint=800),
+    "quick": Steps(align=1500, acoustic=1500, sharpen=500, vocoder=1500, joint=800),
     "normal": Steps(),
     "long": Steps(align=5000, acoustic=40000, sharpen=12000, vocoder=60000, joint=40000),
 }

@@ -52,7 +52,9 @@ def vocoder(work: Work) -> None:
     )
     network.to(work.settings.device)
     rivals = Rivals(work.settings.device)
-    optimizer = torch.optim.AdamW(network.parameters(), ADVERSARIAL_RATE if goes_on else RATE, betas=(0.8, 0.99))
+    optimizer = torch.optim.AdamW(
+        network.parameters(), ADVERSARIAL_RATE if goes_on else RATE, betas=(0.8, 0.99)
+    )
     training = Training(
         folder, work.settings, {"vocoder": network, "discriminator": rivals.discriminator},
         {"vocoder": optimizer, "discriminator": rivals.optimizer},
@@ -78,7 +80,9 @@ def vocoder(work: Work) -> None:
 
 def read_vocoder(work: Work) -> Vocoder:
     network = Vocoder()
-    network.load_state_dict(torch.load(work.stage("vocoder") / "vocoder.pt", map_location="cpu", weights_only=True))
+    network.load_state_dict(
+        torch.load(work.stage("vocoder") / "vocoder.pt", map_location="cpu", weights_only=True)
+    )
     return network.to(work.settings.device)
 
 
@@ -170,7 +174,9 @@ class Rivals:
 
     def __init__(self, device: str) -> None:
         self.discriminator = SoundDiscriminator().to(device)
-        self.optimizer = torch.optim.AdamW(self.discriminator.parameters(), DISCRIMINATOR_RATE, betas=(0.5, 0.9))
+        self.optimizer = torch.optim.AdamW(
+            self.discriminator.parameters(), DISCRIMINATOR_RATE, betas=(0.5, 0.9)
+        )
 
     def learn(self, recorded: Tensor, made: Tensor) -> Tensor:
         with torch.autocast(made.device.type, torch.bfloat16):
