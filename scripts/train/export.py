@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import shutil
 import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
@@ -65,7 +64,10 @@ def export(work: Work) -> None:
     another training can start from the folder."""
     folder = work.stage("export")
     for name in ("acoustic.pt", "vocoder.pt"):
-        whole(folder / name, functools.partial(shutil.copy, work.stage("joint") / name))
+        state = torch.load(work.stage("joint") / name, map_location="cpu", weights_only=True)
+        # Finer than the 8 bits that the voice gets, and half the size.
+        halves = {key: value.half() for key, value in state.items()}
+        whole(folder / name, functools.partial(torch.save, halves))
     acoustic, vocoder = read_learned(work)
     write_graphs(acoustic, vocoder, folder)
     write_json(
