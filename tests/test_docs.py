@@ -13,7 +13,13 @@ import yaml
 from edge_tts.config import Config, parse_config
 
 ROOT = Path(__file__).parent.parent
-DOCUMENTS = ("README.md", "docs/architecture.md", "docs/operations.md", "docs/requests.md", "docs/training.md")
+DOCUMENTS = (
+    "README.md",
+    "docs/architecture.md",
+    "docs/operations.md",
+    "docs/requests.md",
+    "docs/training.md",
+)
 FOLDERS = ("docs", "scripts", "systemd", "tests", "models_onnx")
 
 

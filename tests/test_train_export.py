@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +38,7 @@ from scripts.train.networks import Acoustic, Vocoder
 from scripts.train.phonemes import phonemes
 from scripts.train.recipe import Corpus, Recipe, Utterance
 from scripts.train.stage import Settings, Work, write_json
-from scripts.train.voice_folder import VoiceFolderError, licence_of, write_voice
+from scripts.train.voice_folder import VoiceFolderError, attribution, licence_of, write_voice
 from tests.tiny_voices import make_tools, sentence, sound
 
 TEXTS = {
@@ -274,6 +275,15 @@ def test_a_voice_that_is_too_large_is_refused(
 )
 def test_the_licence_of_the_whole_covers_all(licences: list[str], whole: str) -> None:
     assert licence_of(licences) == whole
+
+
+def test_a_voice_inherits_the_licence_of_the_weights_it_started_from(work: Work, tmp_path: Path) -> None:
+    (tmp_path / "LICENCE").write_text("CC-BY-SA-4.0\nbo (CC-BY-SA-4.0)\n", encoding="utf-8")
+    anna = replace(work.recipe.corpora[0], licence="CC0-1.0")
+    recipe = replace(work.recipe, corpora=(anna,), start_from=tmp_path)
+    assert licence_of(recipe.licences) == "CC-BY-SA-4.0"
+    assert "It went on from weights that had learned from bo (CC-BY-SA-4.0)." in attribution(recipe)
+    assert licence_of(replace(recipe, start_from=None).licences) == "CC0-1.0"
 
 
 def test_the_page_has_pictures_and_sounds_and_needs_no_network(work: Work, installed: Path) -> None:

@@ -86,12 +86,12 @@ STAGES = (
         lambda recipe: (recipe.steps.vocoder, recipe.seed, _start(recipe, "vocoder.pt")),
     ),
     Stage("joint", joint, ("acoustic", "vocoder"), lambda recipe: (recipe.steps.joint, recipe.seed)),
-    Stage("export", export, ("joint",), lambda _: None),
+    Stage("export", export, ("joint",), lambda recipe: recipe.licences),
     Stage(
         "int8", int8, ("export",),
         lambda recipe: (
             recipe.name, recipe.emotions, recipe.gain_db,
-            [(corpus.language, corpus.licence, corpus.source) for corpus in recipe.corpora],
+            [(corpus.language, corpus.licence, corpus.source) for corpus in recipe.corpora], recipe.inherited,
         ),
     ),
     Stage("report", report, ("int8",), lambda recipe: recipe),

@@ -3,7 +3,8 @@
     python -m scripts.train.bundled KATHLEEN KERSTIN AUDIO_CMN OUT
 
 KATHLEEN is a clone of github.com/rhasspy/dataset-voice-kathleen, KERSTIN of github.com/rhasspy/dataset-voice-kerstin,
-AUDIO_CMN of github.com/hugolpz/audio-cmn. OUT gets a folder for each speaker, with links to the recordings.
+AUDIO_CMN of github.com/hugolpz/audio-cmn. OUT gets a folder for each speaker, with links to the recordings, and
+recipe.yaml, which goes on from the weights in the repository.
 """
 
 from __future__ import annotations
@@ -13,6 +14,10 @@ import sys
 from pathlib import Path
 
 import yaml
+
+CHECKPOINTS = Path(__file__).resolve().parent / "checkpoints"
+STEPS = {"align": 2600, "acoustic": 1200, "sharpen": 650, "vocoder": 2600, "joint": 3800}
+"""With which the voice in the repository was made from the weights of its first version."""
 
 SPEAKERS: dict[str, dict[str, str | bool | int]] = {
     "kathleen": {
@@ -75,6 +80,10 @@ def main(folders: list[Path], out: Path) -> None:
         (folder / "metadata.csv").write_text("".join(lines), encoding="utf-8")
         (folder / "speaker.yaml").write_text(yaml.safe_dump({"speaker": speaker, **about}), encoding="utf-8")
         print(f"{folder}: {len(lines)} recordings")
+    recipe = {
+        "name": "-".join(SPEAKERS), "corpora": list(SPEAKERS), "steps": STEPS, "start_from": str(CHECKPOINTS)
+    }  # fmt: skip
+    (out / "recipe.yaml").write_text(yaml.safe_dump(recipe, sort_keys=False), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -31,7 +31,9 @@ from scripts.train.f0 import read_ranges
 from scripts.train.features import Floats
 from scripts.train.networks import N_ACCENTS, N_BINS, N_MELS, Acoustic, Vocoder
 from scripts.train.phonemes import Spoken, read_spoken, read_tokens
+from scripts.train.recipe import LICENCE_FILE
 from scripts.train.stage import Work, whole, write_json
+from scripts.train.voice_folder import learned_from, licence_of
 
 OPSET = 17
 TOLERANCE = 1e-4
@@ -60,14 +62,16 @@ class ExportError(RuntimeError):
 
 
 def export(work: Work) -> None:
-    """Writes encoder.onnx, decoder.onnx, vocoder.onnx and frontend.json; and beside them the networks' weights, so that
-    another training can start from the folder."""
+    """Writes encoder.onnx, decoder.onnx, vocoder.onnx and frontend.json; and beside them the weights of the networks
+    and their licence, so that another training can start from the folder."""
     folder = work.stage("export")
     for name in ("acoustic.pt", "vocoder.pt"):
         state = torch.load(work.stage("joint") / name, map_location="cpu", weights_only=True)
         # Finer than the 8 bits that the voice gets, and half the size.
         halves = {key: value.half() for key, value in state.items()}
         whole(folder / name, functools.partial(torch.save, halves))
+    licence = f"{licence_of(work.recipe.licences)}\n{learned_from(work.recipe)}\n"
+    whole(folder / LICENCE_FILE, lambda part: part.write_text(licence, encoding="utf-8"))
     acoustic, vocoder = read_learned(work)
     write_graphs(acoustic, vocoder, folder)
     write_json(

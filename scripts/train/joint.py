@@ -28,10 +28,13 @@ from scripts.train.synthesis import EDGE, SourceFilter, locked_pulses
 from scripts.train.trainer import Training, take_step
 from scripts.train.vocoder import Crop, Crops, Ear, Rivals, read_vocoder
 
-N_RECORDED = 2
+N_RECORDED = 4
 """Of a batch are vocoded from the recorded mel: so that it does not forget what a good one is."""
 
 DECODER_RATE, VOCODER_RATE, DISCRIMINATOR_RATE = 1e-4, 2e-4, 5e-4
+SOUND_MEL_WEIGHT = 2.0
+"""Times what the vocoder had alone: its copies of recordings drifted away from them otherwise."""
+
 FRAME_WEIGHT = 1.0
 """Of the decoder's own figures; low, or it would return to the average."""
 
@@ -101,6 +104,7 @@ def joint(work: Work) -> None:
             **_frame_losses(crop, decoded, leading),
             **_mel_losses(mel_judge, crop.mel, made_mel),
         }
+        losses["mel"] = SOUND_MEL_WEIGHT * losses["mel"]
         take_step(optimizer, torch.stack(list(losses.values())).sum(), [acoustic, vocoder], clip=5)
         training.note(**losses, mel_judge=opposed)
         if training.is_time_for_picture(step):

@@ -36,7 +36,7 @@ def model_card(work: Work, clips: Sequence[Clip], weaknesses: str) -> str:
     return "\n".join(
         (
             f"# {recipe.name}\n",
-            f"Speech from text, family two_stage, licence {licence_of([each.licence for each in recipe.corpora])}.\n",
+            f"Speech from text, family two_stage, licence {licence_of(recipe.licences)}.\n",
             "## What it learned from\n",
             corpora(work),
             "## How\n",

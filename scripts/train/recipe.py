@@ -15,6 +15,9 @@ from typing import Any, TypeVar
 import yaml
 
 _T = TypeVar("_T")
+LICENCE_FILE = "LICENCE"
+"""Beside weights to start from: their licence (SPDX) in the first line, whom they learned from in the second."""
+
 SOUND_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus")
 FEWEST_TEXTS = 10
 """Of a speaker, for a tenth to be held out. For a voice that pleases, a thousand."""
@@ -170,6 +173,17 @@ class Recipe:
             for name in ("frontend.json", "acoustic.pt"):
                 if not (self.start_from / name).is_file():
                     raise ValueError(f"start_from: {self.start_from / name} is missing")
+
+    @property
+    def inherited(self) -> list[str]:
+        """The licence of the weights to start from, and whom they learned from; nothing if it is not known."""
+        path = self.start_from / LICENCE_FILE if self.start_from else None
+        return path.read_text(encoding="utf-8").strip().splitlines()[:2] if path and path.is_file() else []
+
+    @property
+    def licences(self) -> list[str]:
+        """SPDX, of all that the voice learned from."""
+        return [*(corpus.licence for corpus in self.corpora), *self.inherited[:1]]
 
     @property
     def speakers(self) -> dict[str, int]:

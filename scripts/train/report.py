@@ -113,7 +113,7 @@ def curves(work: Work, folder: str) -> str:
 def corpora(work: Work) -> str:
     utterances = [each for each in work.utterances() if len(each.texts) == 1]
     rows = [_corpus_row(work, corpus, utterances) for corpus in work.recipe.corpora]
-    licence = html.escape(licence_of([corpus.licence for corpus in work.recipe.corpora]))
+    licence = html.escape(licence_of(work.recipe.licences))
     head = ("speaker", "language", "licence", "source", "recordings", "hours, cleaned", "held out")
     return table(head, rows) + f"<p>Licence of the voice: {licence}</p>\n"
 

@@ -79,11 +79,13 @@ def voice_yaml(recipe: Recipe, folder: Path, graphs: Sequence[Path]) -> dict[str
         "default_speakers": default_speakers,
         "emotions": recipe.emotions or EMOTIONS,
         "gain_db": recipe.gain_db,
-        "licence": licence_of([corpus.licence for corpus in recipe.corpora]),
-        "source": "trained on "
-        + ", ".join(f"{corpus.speaker} ({corpus.licence})" for corpus in recipe.corpora)
-        + "; see ATTRIBUTION.md",
+        "licence": licence_of(recipe.licences),
+        "source": f"trained on {learned_from(recipe)}; see ATTRIBUTION.md",
     }
+
+
+def learned_from(recipe: Recipe) -> str:
+    return ", ".join(f"{corpus.speaker} ({corpus.licence})" for corpus in recipe.corpora)
 
 
 def licence_of(licences: Sequence[str]) -> str:
@@ -108,12 +110,18 @@ def _conditions(licence: str) -> set[str] | None:
 
 
 def attribution(recipe: Recipe) -> str:
-    licence = licence_of([corpus.licence for corpus in recipe.corpora])
+    licence = licence_of(recipe.licences)
+    before = (
+        f"\nIt went on from weights that had learned from {recipe.inherited[1]}.\n"
+        if recipe.inherited[1:]
+        else ""
+    )
     speakers = "speaker's" if len(recipe.corpora) == 1 else f"{len(recipe.corpora)} speakers'"
     return (
         f"# {recipe.name}\n\nA voice that learned from {speakers} recordings:\n\n"
         "| speaker | language | recordings | licence |\n|---|---|---|---|\n"
         + "".join(map(_row, recipe.corpora))
+        + before
         + f"\nLicence of the whole: {licence}. {_meaning(licence)}\n\n"
         "Sound made with it needs no notice from us; what the licences of the recordings mean for it is for your own"
         " counsel.\n\nThe graphs are in 8 bits, the first and last layers in float32 (scripts/train/int8.py).\n"
