@@ -79,14 +79,17 @@ STAGES = (
     Stage("align", align, ("mels",), lambda recipe: (recipe.steps.align, recipe.seed)),
     Stage(
         "acoustic", acoustic, ("align", "f0"),
-        lambda recipe: (recipe.steps.acoustic, recipe.steps.sharpen, recipe.seed, _start(recipe, "acoustic.pt")),
+        lambda recipe: (
+            recipe.steps.acoustic, recipe.steps.sharpen, recipe.seed, _start(recipe, "acoustic.pt"),
+            [corpus.joined_pace for corpus in recipe.corpora],
+        ),
     ),
     Stage(
         "vocoder", vocoder, ("align", "f0"),
         lambda recipe: (recipe.steps.vocoder, recipe.seed, _start(recipe, "vocoder.pt")),
     ),
     Stage("joint", joint, ("acoustic", "vocoder"), lambda recipe: (recipe.steps.joint, recipe.seed)),
-    Stage("export", export, ("joint",), lambda recipe: recipe.licences),
+    Stage("export", export, ("joint",), lambda recipe: (recipe.licences, recipe.inherited)),
     Stage(
         "int8", int8, ("export",),
         lambda recipe: (

@@ -132,6 +132,8 @@ def sum_of(losses: dict[str, Tensor]) -> Tensor:
 def sharpen(work: Work, folder: Path, network: Acoustic, items: list[Item]) -> None:
     """Against a discriminator of log-mel crops."""
     own = learned(work, items)
+    # Not from where `learn` has left chance: a resumed training does not pass there.
+    torch.manual_seed(work.recipe.seed + 1)
     discriminator = MelDiscriminator().to(work.settings.device)
     optimizer = torch.optim.AdamW(network.parameters(), SHARPENING_RATE, betas=(0.5, 0.9))
     opponent = torch.optim.AdamW(discriminator.parameters(), DISCRIMINATOR_RATE, betas=(0.5, 0.9))

@@ -69,6 +69,8 @@ def joint(work: Work) -> None:
     device = work.settings.device
     items = read_items(work)
     acoustic, vocoder = read_acoustic(work), read_vocoder(work)
+    # Its encoder as it will be at run time.
+    acoustic.eval()
     decoder = decoder_of(acoustic)
     rivals = Rivals(device)
     mel_judge = MelDiscriminator().to(device)
@@ -206,7 +208,6 @@ def show(
 ) -> None:
     """Held-out recordings by both networks, led by the recording's own durations and pitch: sound and a picture."""
     examples = []
-    acoustic.eval()
     for item in held_out(items):
         _, decoded = said(acoustic, batch_of([item], work.settings.device))
         f0 = torch.from_numpy(item.f0)[None].to(work.settings.device)
@@ -220,5 +221,4 @@ def show(
         )
         recorded = item.sound[EDGE * HOP : -EDGE * HOP] / np.float32(32768)
         examples.append((item.id, recorded, made))
-    acoustic.train()
     pictures.clean(folder / f"step-{step:06d}.png", examples, "made")

@@ -85,7 +85,10 @@ def voice_yaml(recipe: Recipe, folder: Path, graphs: Sequence[Path]) -> dict[str
 
 
 def learned_from(recipe: Recipe) -> str:
-    return ", ".join(f"{corpus.speaker} ({corpus.licence})" for corpus in recipe.corpora)
+    """Those whose recordings the weights to start from had learned from included."""
+    own = [f"{corpus.speaker} ({corpus.licence})" for corpus in recipe.corpora]
+    before = [each for each in ", ".join(recipe.inherited[1:]).split(", ") if each and each not in own]
+    return ", ".join([*own, *before])
 
 
 def licence_of(licences: Sequence[str]) -> str:

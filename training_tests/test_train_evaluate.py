@@ -224,17 +224,19 @@ def test_two_voices_are_judged_beside_natural_speech(
             assert said["seconds"] == pytest.approx(own[NATURAL]["seconds"], abs=0.4)
             assert (said["clicks"], said["clipped"], said["pinned"]) == (0, 0, 0)
             assert 0 < said["rtf"] < 1
-            assert said["size_mb"] == pytest.approx(11.1, abs=1)
+            assert 5 < said["size_mb"] < 12
     english = document["summary"]["kathleen"]
     assert all(of["word_errors"] <= 25 for of in english.values())
     assert "word_errors" not in document["summary"]["kerstin"][NATURAL]
     spoken = [f"{name} {SPEECH}" for name in (BUNDLED.name, "pack")]
     assert list(document["announcements"]) == ["en", "de", "zh"]
     assert all(list(of) == spoken for of in document["announcements"].values())
-    # It is the same voice, but for its gain, which no judge hears.
+    # It is the same voice, but for its gain and with that its limiter, which the judges hardly hear.
     for compared in document["comparison"].values():
         for each in (each for one in compared for each in one["differences"]):
-            if each["key"] in {"SIG", "P808", "word_errors", "clicks", "clipped", "pinned", "size_mb"}:
+            if each["key"] in {"SIG", "P808"}:
+                assert each["last"] == pytest.approx(each["first"], abs=0.05), each
+            if each["key"] in {"word_errors", "clicks", "clipped", "pinned", "size_mb"}:
                 assert each["verdict"] == "equal", each
 
 

@@ -215,7 +215,8 @@ def test_a_changed_setting_renews_what_depends_on_it_and_nothing_else(ada: Path)
     assert changed(recipe, of_steps(align=1)) == {"align", "acoustic", "vocoder", *END}
     assert changed(recipe, of_corpus(language="en-GB")) == EVERYTHING - {"clean"}
     assert changed(recipe, of_corpus(denoise=True)) == EVERYTHING
-    assert changed(recipe, of_corpus(licence="CC-BY-4.0")) == {"int8", "report"}
+    assert changed(recipe, of_corpus(licence="CC-BY-4.0")) == {"export", "int8", "report"}
+    assert changed(recipe, of_corpus(joined_pace=0.7)) == {"acoustic", *END}
     assert changed(recipe, replace(recipe, gain_db=1.0)) == {"int8", "report"}
 
 

@@ -23,7 +23,7 @@ from edge_tts.metrics import Metrics
 from edge_tts.speech import SpeakRequest
 from edge_tts.synthesizer import Synthesizer
 from scripts.train.__main__ import STAGES
-from tests.tiny_recordings import make_recordings
+from training_tests.tiny_recordings import ROOMY, make_recordings
 
 pytestmark = [pytest.mark.slow, pytest.mark.voice]
 
@@ -133,7 +133,8 @@ def trained(recipe: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 def synthesizer(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Synthesizer:
     cache = CacheConfig(dir=tmp_path_factory.mktemp("cache"))
     return build_synthesizer(
-        Config(cache=cache, voices=VoicesConfig(folders=(trained.undisturbed.voices,))), Metrics()
+        Config(cache=cache, memory=ROOMY, voices=VoicesConfig(folders=(trained.undisturbed.voices,))),
+        Metrics(),
     )
 
 

@@ -38,7 +38,7 @@ from scripts.train.networks import Acoustic, Vocoder
 from scripts.train.phonemes import phonemes
 from scripts.train.recipe import Corpus, Recipe, Utterance
 from scripts.train.stage import Settings, Work, write_json
-from scripts.train.voice_folder import VoiceFolderError, attribution, licence_of, write_voice
+from scripts.train.voice_folder import VoiceFolderError, attribution, learned_from, licence_of, write_voice
 from tests.tiny_voices import make_tools, sentence, sound
 
 TEXTS = {
@@ -278,11 +278,15 @@ def test_the_licence_of_the_whole_covers_all(licences: list[str], whole: str) ->
 
 
 def test_a_voice_inherits_the_licence_of_the_weights_it_started_from(work: Work, tmp_path: Path) -> None:
+    for name in ("frontend.json", "acoustic.pt"):
+        (tmp_path / name).touch()
     (tmp_path / "LICENCE").write_text("CC-BY-SA-4.0\nbo (CC-BY-SA-4.0)\n", encoding="utf-8")
     anna = replace(work.recipe.corpora[0], licence="CC0-1.0")
     recipe = replace(work.recipe, corpora=(anna,), start_from=tmp_path)
     assert licence_of(recipe.licences) == "CC-BY-SA-4.0"
     assert "It went on from weights that had learned from bo (CC-BY-SA-4.0)." in attribution(recipe)
+    # And so does the voice that goes on from this one.
+    assert learned_from(recipe) == "anna (CC0-1.0), bo (CC-BY-SA-4.0)"
     assert licence_of(replace(recipe, start_from=None).licences) == "CC0-1.0"
 
 

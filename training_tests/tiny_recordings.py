@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edge_tts.app import build_synthesizer
 from edge_tts.audio import join
-from edge_tts.config import CacheConfig, Config
+from edge_tts.config import CacheConfig, Config, MemoryConfig
 from edge_tts.metrics import Metrics
 from edge_tts.speech import SpeakRequest
 from edge_tts.synthesizer import Synthesizer
@@ -31,9 +31,13 @@ MANDARIN = [
 SAMPLE_RATE = 22050
 
 
+ROOMY = MemoryConfig(limit_mb=8192)
+"""PyTorch in the same process takes more than a daemon may have."""
+
+
 def make_recordings(folder: Path, cache: Path) -> list[Path]:
     """The folders of two speakers: ada (sentences) and lan (words, to be joined)."""
-    synthesizer = build_synthesizer(Config(cache=CacheConfig(dir=cache)), Metrics())
+    synthesizer = build_synthesizer(Config(cache=CacheConfig(dir=cache), memory=ROOMY), Metrics())
     ada, lan = folder / "ada", folder / "lan"
     (ada / "wavs").mkdir(parents=True)
     lan.mkdir()

@@ -1,0 +1,1 @@
+"""Tests of scripts/train. Apart from the others, because PyTorch fills the memory that those measure."""
