@@ -25,9 +25,9 @@ from edge_tts.config import BUNDLED_VOICES
 from scripts.train.acoustic import acoustic
 from scripts.train.align import align
 from scripts.train.clean import clean
-from scripts.train.export import export
+from scripts.train.export import ExportError, export
 from scripts.train.f0 import f0
-from scripts.train.int8 import int8
+from scripts.train.int8 import Int8Error, int8
 from scripts.train.joint import joint
 from scripts.train.mels import mels
 from scripts.train.phonemes import phonemes
@@ -35,6 +35,7 @@ from scripts.train.recipe import PACES, Recipe, RecipeError, read_recipe, recipe
 from scripts.train.report import report
 from scripts.train.stage import Settings, Work, ingredients
 from scripts.train.vocoder import vocoder
+from scripts.train.voice_folder import VoiceFolderError
 
 WORK = Path(__file__).resolve().parents[2] / "build/train"
 
@@ -270,6 +271,6 @@ def _say_where(work: Work, target: Path) -> None:
 if __name__ == "__main__":
     try:
         main()
-    except RecipeError as error:
+    except (RecipeError, ExportError, Int8Error, VoiceFolderError) as error:
         click.echo(f"train: {error}", err=True)
         sys.exit(2)

@@ -26,6 +26,7 @@ from scripts.train.features import Floats
 from scripts.train.mels import read_mel
 from scripts.train.networks import Aligner
 from scripts.train.phonemes import Spoken, read_spoken, read_tokens
+from scripts.train.recipe import RecipeError
 from scripts.train.stage import Work, whole, write_json
 from scripts.train.trainer import Batches, Training, take_step
 
@@ -133,7 +134,7 @@ def _padded(batch: list[Heard], device: str) -> tuple[Tensor, Tensor, Tensor, Te
     )
 
 
-@functools.lru_cache(4096)
+@functools.lru_cache(256)
 def _prior(n_frames: int, n_tokens: int) -> Floats:
     """ln of the beta-binomial probability [n_frames, n_tokens]: early tokens early, late ones late."""
     k = np.arange(n_tokens)
@@ -211,11 +212,17 @@ def _write(
     for each in spoken:
         if each.id in scores:
             by_speaker[each.speaker].append(scores[each.id])
+    for speaker, values in by_speaker.items():
+        if not values:
+            raise RecipeError(
+                f"every recording of {speaker} is shorter than its text: does each line of metadata.csv name its own?"
+            )
     worst = {speaker: float(np.quantile(values, WORST_SHARE)) for speaker, values in by_speaker.items()}
     for each in spoken:
         if each.id in dropped:
             continue
-        lasting = max((n, s) for n, s in zip(durations[each.id], each.symbols, strict=True) if s not in STILL)
+        sounding = zip(durations[each.id], each.symbols, strict=True)
+        lasting = max(((n, s) for n, s in sounding if s not in STILL), default=(0, ""))
         if lasting[0] > longest:
             dropped[each.id] = f"{lasting[1]} lasts {lasting[0] * 256 / 22050:.2f} s"
         elif scores[each.id] < worst[each.speaker]:

@@ -18,7 +18,7 @@ from torch import Tensor
 from edge_tts.models.source_filter import HOP
 from edge_tts.models.two_stage import DECODER_MARGIN, frame_inputs
 from scripts.train import pictures
-from scripts.train.acoustic import held_out, learned, read_acoustic, said
+from scripts.train.acoustic import held_out, read_acoustic, said
 from scripts.train.data import Item, batch_of, read_items
 from scripts.train.discriminators import MelDiscriminator, adversarial_loss, discriminator_loss, matching_loss
 from scripts.train.features import SAMPLE_RATE
@@ -86,7 +86,7 @@ def joint(work: Work) -> None:
         {"acoustic": acoustic, "vocoder": vocoder, "sound": rivals.discriminator, "mel": mel_judge},
         {"both": optimizer, "sound": rivals.optimizer, "mel": mel_opponent},
     )  # fmt: skip
-    draw = Crops(learned(work, items), work.recipe.seed + 2)
+    draw = Crops([each for each in items if not each.is_held_out], work.recipe.seed + 2)
     ear = Ear(device)
     for step in training.steps(work.recipe.steps.joint, "joint"):
         crop = draw.at(step).to(device)

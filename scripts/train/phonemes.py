@@ -75,7 +75,7 @@ def phonemes(work: Work) -> None:
     for symbol in sorted(
         {START, END, " ", *(s for s, n in seen.items() if n >= min(RARELY, len(utterances) // 20))}
     ):
-        tokens.setdefault(symbol, len(tokens) + 1 if tokens else 1)
+        tokens.setdefault(symbol, max(tokens.values(), default=0) + 1)
     spoken = []
     for each in tqdm(utterances, "phonemes", mininterval=1):
         if each.id in dropped:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from scripts.train import pictures
+from scripts.train.recipe import RecipeError
 from scripts.train.stage import Settings, whole
 
 _T = TypeVar("_T")
@@ -89,7 +90,13 @@ class Training:
 
     def _note_curves(self, bar: tqdm[Any]) -> None:
         for name, values in self._sums.items():
-            self._curves[name].append((self._step, sum(values) / len(values)))
+            mean = sum(values) / len(values)
+            if not math.isfinite(mean):
+                raise RecipeError(
+                    f"{bar.desc}: the loss {name} is no number at step {self._step}; the last checkpoint is kept."
+                    " Is a recording nothing but noise or silence?"
+                )
+            self._curves[name].append((self._step, mean))
         bar.set_postfix(
             {name: f"{points[-1][1]:.3f}" for name, points in self._curves.items()}, refresh=False
         )

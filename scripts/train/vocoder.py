@@ -15,7 +15,7 @@ from torch import Tensor
 
 from edge_tts.models.source_filter import HOP
 from scripts.train import pictures
-from scripts.train.acoustic import held_out, learned
+from scripts.train.acoustic import held_out
 from scripts.train.data import Item, read_items
 from scripts.train.discriminators import (
     SoundDiscriminator,
@@ -59,7 +59,7 @@ def vocoder(work: Work) -> None:
         folder, work.settings, {"vocoder": network, "discriminator": rivals.discriminator},
         {"vocoder": optimizer, "discriminator": rivals.optimizer},
     )  # fmt: skip
-    draw = Crops(learned(work, items), work.recipe.seed)
+    draw = Crops([each for each in items if not each.is_held_out], work.recipe.seed)
     ear = Ear(work.settings.device)
     n_alone = 0 if goes_on else round(ALONE * work.recipe.steps.vocoder)
     for step in training.steps(work.recipe.steps.vocoder, "vocoder"):
