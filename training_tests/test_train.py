@@ -31,10 +31,10 @@ from scripts.train.f0 import cleaned, pitch
 from scripts.train.features import SAMPLE_RATE, Floats, log_mel
 from scripts.train.networks import Acoustic, FilterFrames, Vocoder
 from scripts.train.phonemes import phonemes, read_spoken
-from scripts.train.recipe import Recipe, RecipeError, Steps, read_corpus, read_recipe, recipe_of
+from scripts.train.recipe import Corpus, Recipe, RecipeError, Steps, read_corpus, read_recipe, recipe_of
 from scripts.train.stage import Settings, Work, whole
 from scripts.train.synthesis import EDGE, LogMel, Source, SourceFilter, locked_pulses, source_of
-from scripts.train.trainer import Batches, Training, take_step
+from scripts.train.trainer import Batches, Training, load_to_start_from, take_step
 
 ROOT = Path(__file__).parent.parent
 
@@ -550,3 +550,22 @@ def test_the_command_explains_itself() -> None:
     assert shown.exit_code == 0
     assert all(option in shown.output for option in ("--start-from", "--until", "--steps", "--install"))
     assert os.access(ROOT / "scripts/train/voice", os.X_OK)
+
+
+def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
+    torch.save(Vocoder(channels=8, hidden=16).state_dict(), tmp_path / "vocoder.pt")
+    with pytest.raises(
+        RecipeError, match=r"start_from: .*vocoder.pt has .* of \(8, 82, 5\); wanted \(224, 82, 5\)"
+    ):
+        load_to_start_from(Vocoder(), tmp_path / "vocoder.pt")
+    assert load_to_start_from(Vocoder(channels=8, hidden=16), tmp_path / "vocoder.pt")
+    assert not load_to_start_from(Vocoder(), tmp_path / "missing.pt")
+
+
+def test_a_name_may_have_a_dot(tmp_path: Path) -> None:
+    folder = tmp_path / "ada"
+    folder.mkdir()
+    names = [f"ada.{number:04}{'.wav' if number % 2 else ''}" for number in range(10)]
+    lines = "".join(f"{name}|Text {number}.\n" for number, name in enumerate(names))
+    (folder / "metadata.csv").write_text(lines, encoding="utf-8")
+    assert list(Corpus(folder, "ada", "en-US", "CC0-1.0").texts()) == names

@@ -185,10 +185,10 @@ def crops(batch: Batch, made: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def held_out(items: list[Item]) -> Iterator[Item]:
-    """The first of each speaker."""
+    """The first of each speaker; of one with few recordings, none of which may be left, the first that was learned."""
     seen = set()
-    for each in items:
-        if each.is_held_out and each.speaker not in seen:
+    for each in sorted(items, key=lambda item: not item.is_held_out):
+        if each.speaker not in seen:
             seen.add(each.speaker)
             yield each
 
@@ -200,10 +200,11 @@ def _show(work: Work, folder: Path, network: Acoustic, items: list[Item], step: 
     errors = []
     examples = []
     shown = {each.id for each in held_out(items)}
-    for item in (each for each in items if each.is_held_out):
+    for item in (each for each in items if each.is_held_out or each.id in shown):
         batch = batch_of([item], work.settings.device)
         made = said(network, batch)[1].mel[0].float().cpu().numpy()
-        errors.append(float(np.abs(made - item.mel.astype(np.float32)).mean()))
+        if item.is_held_out:
+            errors.append(float(np.abs(made - item.mel.astype(np.float32)).mean()))
         if item.id in shown:
             examples += [
                 (f"{item.id}: recorded", item.mel.astype(np.float32)),
@@ -211,6 +212,8 @@ def _show(work: Work, folder: Path, network: Acoustic, items: list[Item], step: 
             ]
     network.train()
     pictures.spectrograms(folder / f"step-{step:06d}.png", examples)
+    if not errors:
+        return
     history = folder / "held_out.json"
     known = json.loads(history.read_text()) if history.exists() else {}
     write_json(history, {**known, str(step): float(np.mean(errors))})

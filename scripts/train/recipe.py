@@ -100,9 +100,9 @@ class Corpus:
             name = row[0].strip()
             if not text:
                 raise RecipeError(f"{path} line {number}: {name!r} has no text; wanted: name|text")
-            if Path(name).stem in stems:
-                raise RecipeError(f"{path} line {number}: {Path(name).stem!r} is there twice")
-            stems.add(Path(name).stem)
+            if _stem(name) in stems:
+                raise RecipeError(f"{path} line {number}: {_stem(name)!r} is there twice")
+            stems.add(_stem(name))
             found[name] = text
         if len(set(found.values())) < FEWEST_TEXTS:
             raise RecipeError(f"{path} has {len(set(found.values()))} texts; wanted {FEWEST_TEXTS} or more")
@@ -115,6 +115,12 @@ class Corpus:
                 if path.suffix.lower() in SOUND_SUFFIXES and path.is_file():
                     return path
         return None
+
+
+def _stem(name: str) -> str:
+    """Without the folder and the ending of a sound file; "anna.0001" has none."""
+    path = Path(name)
+    return path.stem if path.suffix.lower() in SOUND_SUFFIXES else path.name
 
 
 @dataclass(frozen=True)
@@ -203,7 +209,7 @@ class Recipe:
                 if sound is None:
                     missing.append(name)
                 else:
-                    identity = f"{corpus.speaker}/{Path(name).stem}"
+                    identity = f"{corpus.speaker}/{_stem(name)}"
                     yield Utterance(identity, corpus.speaker, (text,), (sound,), text in held_out)
             if missing:
                 raise RecipeError(

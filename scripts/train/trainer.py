@@ -163,7 +163,8 @@ class Batches:
 
 
 def load_to_start_from(network: nn.Module, path: Path) -> bool:
-    """Take over what fits of the weights in *path*: embeddings may have got rows. True if there was something."""
+    """Take over the weights in *path*: embeddings may have more rows or fewer. False if there are none. Raises
+    RecipeError if they are another network's."""
     if not path.exists():
         return False
     state = torch.load(path, map_location="cpu", weights_only=True)
@@ -171,8 +172,11 @@ def load_to_start_from(network: nn.Module, path: Path) -> bool:
     for name, value in state.items():
         if name in own and own[name].shape == value.shape:
             own[name] = value
-        elif name in own and own[name].shape[1:] == value.shape[1:]:
+        elif name in ("emb.weight", "spk.weight") and own[name].shape[1:] == value.shape[1:]:
             n = min(len(value), len(own[name]))
             own[name][:n] = value[:n]
+        else:
+            wanted = tuple(own[name].shape) if name in own else "none of that name"
+            raise RecipeError(f"start_from: {path} has {name} of {tuple(value.shape)}; wanted {wanted}")
     network.load_state_dict(own)
     return True
