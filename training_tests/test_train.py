@@ -34,7 +34,7 @@ from scripts.train.phonemes import phonemes, read_spoken
 from scripts.train.recipe import Corpus, Recipe, RecipeError, Steps, read_corpus, read_recipe, recipe_of
 from scripts.train.stage import Settings, Work, whole
 from scripts.train.synthesis import EDGE, LogMel, Source, SourceFilter, locked_pulses, source_of
-from scripts.train.trainer import Batches, Training, load_to_start_from, take_step
+from scripts.train.trainer import Batches, Training, start_from, take_step
 
 ROOT = Path(__file__).parent.parent
 
@@ -210,13 +210,14 @@ def test_a_changed_setting_renews_what_depends_on_it_and_nothing_else(ada: Path)
     assert changed(recipe, recipe) == set()
     assert changed(recipe, of_steps(acoustic=1)) == {"acoustic", *END}
     assert changed(recipe, of_steps(sharpen=1)) == {"acoustic", *END}
+    assert changed(recipe, of_steps(prosody=1)) == {"prosody", *END} - {"joint"}
     assert changed(recipe, of_steps(vocoder=1)) == {"vocoder", *END}
     assert changed(recipe, of_steps(joint=1)) == END
-    assert changed(recipe, of_steps(align=1)) == {"align", "acoustic", "vocoder", *END}
+    assert changed(recipe, of_steps(align=1)) == {"align", "prosody", "acoustic", "vocoder", *END}
     assert changed(recipe, of_corpus(language="en-GB")) == EVERYTHING - {"clean"}
     assert changed(recipe, of_corpus(denoise=True)) == EVERYTHING
     assert changed(recipe, of_corpus(licence="CC-BY-4.0")) == {"export", "int8", "report"}
-    assert changed(recipe, of_corpus(joined_pace=0.7)) == {"acoustic", *END}
+    assert changed(recipe, of_corpus(joined_pace=0.7)) == {"prosody", "acoustic", *END}
     assert changed(recipe, replace(recipe, gain_db=1.0)) == {"int8", "report"}
 
 
@@ -553,13 +554,35 @@ def test_the_command_explains_itself() -> None:
 
 
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
+    recipe = started_from(tmp_path, {"ada": 0})
     torch.save(Vocoder(channels=8, hidden=16).state_dict(), tmp_path / "vocoder.pt")
     with pytest.raises(
         RecipeError, match=r"start_from: .*vocoder.pt has .* of \(8, 82, 5\); wanted \(224, 82, 5\)"
     ):
-        load_to_start_from(Vocoder(), tmp_path / "vocoder.pt")
-    assert load_to_start_from(Vocoder(channels=8, hidden=16), tmp_path / "vocoder.pt")
-    assert not load_to_start_from(Vocoder(), tmp_path / "missing.pt")
+        start_from(Vocoder(), recipe, "vocoder.pt")
+    assert start_from(Vocoder(channels=8, hidden=16), recipe, "vocoder.pt")
+    assert not start_from(Vocoder(), recipe, "missing.pt")
+
+
+def started_from(folder: Path, speakers: dict[str, int], **corpora: str) -> Recipe:
+    """*corpora*: whom each speaker is like."""
+    (folder / "frontend.json").write_text(json.dumps({"tokens": {}, "speakers": speakers}))
+    (folder / "acoustic.pt").touch()
+    own = tuple(Corpus(folder, name, "en-US", "CC0-1.0", like=like) for name, like in corpora.items())
+    return Recipe("voice", own, start_from=folder)
+
+
+def test_each_speaker_grows_from_whom_it_is_like(tmp_path: Path) -> None:
+    recipe = started_from(tmp_path, {"ada": 0, "bo": 1, "cy": 2}, dora="cy", bo="", new="")
+    older = Acoustic(5, 3)
+    torch.save(older.state_dict(), tmp_path / "acoustic.pt")
+    network = Acoustic(7, 3)
+    assert start_from(network, recipe, "acoustic.pt")
+    for row, whose in enumerate((2, 1, 0)):
+        torch.testing.assert_close(network.spk.weight[row], older.spk.weight[whose])
+    torch.testing.assert_close(network.emb.weight[:5], older.emb.weight)
+    with pytest.raises(ValueError, match=r"dora is like 'eve', whom .* does not know; known: ada, bo, cy"):
+        started_from(tmp_path, {"ada": 0, "bo": 1, "cy": 2}, dora="eve")
 
 
 def test_a_name_may_have_a_dot(tmp_path: Path) -> None:

@@ -29,14 +29,14 @@ pytestmark = [pytest.mark.slow, pytest.mark.voice]
 
 ROOT = Path(__file__).parent.parent
 NAMES = [stage.name for stage in STAGES]
-STEPS = {"align": 20, "acoustic": 10, "sharpen": 2, "vocoder": 6, "joint": 4}
+STEPS = {"align": 20, "prosody": 10, "acoustic": 10, "sharpen": 2, "vocoder": 6, "joint": 4}
 DEADLINE_S = 1200
 """On a box that does much else."""
 
 UNDER_WAY = {
     **dict.fromkeys(NAMES, "begun.json"),
     **{"clean": "*/*.flac", "mels": "*/*.npy", "f0": "*/*.npz", "export": "encoder.onnx"},
-    **dict.fromkeys(("align", "acoustic", "vocoder", "joint"), "checkpoint.pt"),
+    **dict.fromkeys(("align", "prosody", "acoustic", "vocoder", "joint"), "checkpoint.pt"),
 }
 """A file in a stage's folder that shows that it has made something."""
 
@@ -199,7 +199,7 @@ def test_what_was_done_is_never_done_again(trained: Trained) -> None:
 
 
 def test_a_killed_stage_goes_on_from_its_checkpoint(trained: Trained) -> None:
-    assert set(trained.steps_kept) == {"align", "acoustic", "vocoder", "joint"}
+    assert set(trained.steps_kept) == {"align", "prosody", "acoustic", "vocoder", "joint"}
     for stage, step in trained.steps_kept.items():
         assert step > 0
         next_run = trained.killed.log[NAMES.index(stage) + 1]
@@ -209,7 +209,15 @@ def test_a_killed_stage_goes_on_from_its_checkpoint(trained: Trained) -> None:
 
 
 @pytest.mark.parametrize(
-    "network", ["align/checkpoint", "acoustic/acoustic", "vocoder/vocoder", "joint/acoustic", "joint/vocoder"]
+    "network",
+    [
+        "align/checkpoint",
+        "prosody/prosody",
+        "acoustic/acoustic",
+        "vocoder/vocoder",
+        "joint/acoustic",
+        "joint/vocoder",
+    ],
 )
 def test_the_killed_training_ends_as_the_undisturbed_one(trained: Trained, network: str) -> None:
     states = []

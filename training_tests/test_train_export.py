@@ -21,8 +21,10 @@ from edge_tts.voices import read_voice_yaml
 from scripts.train import int8 as int8_stage
 from scripts.train import model_card, report
 from scripts.train.export import (
+    LEARNED,
     SHAPES,
     ExportError,
+    Networks,
     _compare,
     export,
     open_graph,
@@ -34,8 +36,8 @@ from scripts.train.f0 import f0
 from scripts.train.figures import Clip
 from scripts.train.int8 import Int8Error, balanced, int8, products, quantized
 from scripts.train.mels import mels
-from scripts.train.networks import Acoustic, Vocoder
-from scripts.train.phonemes import phonemes
+from scripts.train.networks import Acoustic, Prosody, Vocoder
+from scripts.train.phonemes import n_tokens, phonemes
 from scripts.train.recipe import Corpus, Recipe, Utterance
 from scripts.train.stage import Settings, Work, write_json
 from scripts.train.voice_folder import VoiceFolderError, attribution, learned_from, licence_of, write_voice
@@ -60,16 +62,17 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Work:
     for stage in (phonemes, mels, f0):
         stage(made)
     torch.manual_seed(3)
-    table = json.loads((made.stage("phonemes") / "tokens.json").read_text())
-    acoustic, vocoder = Acoustic(max(table.values()) + 1, 2), Vocoder()
+    size = (n_tokens(made), 2)
+    networks = Networks(Prosody(*size), Acoustic(*size), Vocoder())
+    prosody, acoustic, vocoder = networks.prosody, networks.acoustic, networks.vocoder
     # Someone who has learned nothing at all would be unvoiced, or a burst.
     with torch.no_grad():
-        acoustic.dur.o.bias.fill_(1.6)
+        prosody.dur.o.bias.fill_(1.6)
         acoustic.out.bias[:80].fill_(-4)
         acoustic.out.bias[81].fill_(1)
         vocoder.o.bias.copy_(torch.tensor([-5.0, 0.0, -6.0]).repeat_interleave(257).repeat(2))
-    for name, network in (("acoustic", acoustic), ("vocoder", vocoder)):
-        torch.save(network.state_dict(), made.stage("joint") / f"{name}.pt")
+    for name, (left_by, file) in LEARNED.items():
+        torch.save(getattr(networks, name).state_dict(), made.stage(left_by) / file)
     return made
 
 
@@ -154,10 +157,15 @@ def test_the_first_bundled_voice_is_exported_as_it_was(tmp_path: Path) -> None:
     checkpoints = pack.parents[1] / "voice-rd" / "checkpoints"
     if not checkpoints.is_dir():
         pytest.skip(f"{checkpoints} is not there")
-    acoustic, vocoder = Acoustic(133, 3), Vocoder()
-    for name, network in (("acoustic", acoustic), ("vocoder", vocoder)):
-        network.load_state_dict(torch.load(checkpoints / f"{name}.pt", weights_only=True))
-    write_graphs(acoustic.eval(), vocoder.eval(), tmp_path)
+    networks = Networks(Prosody(133, 3).eval(), Acoustic(133, 3).eval(), Vocoder().eval())
+    # Prosody was the acoustic model's then.
+    for network, file in (
+        (networks.prosody, "acoustic.pt"),
+        (networks.acoustic, "acoustic.pt"),
+        (networks.vocoder, "vocoder.pt"),
+    ):
+        network.load_state_dict(torch.load(checkpoints / file, weights_only=True), strict=False)
+    write_graphs(networks, tmp_path)
     inputs = random_inputs(np.random.default_rng(1), 30, 133, 3)
     for name in GRAPHS:
         own, given = (run(open_graph(folder / f"{name}.onnx"), inputs) for folder in (tmp_path, pack))

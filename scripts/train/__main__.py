@@ -31,6 +31,7 @@ from scripts.train.int8 import Int8Error, int8
 from scripts.train.joint import joint
 from scripts.train.mels import mels
 from scripts.train.phonemes import phonemes
+from scripts.train.prosody import prosody
 from scripts.train.recipe import PACES, Recipe, RecipeError, read_recipe, recipe_of
 from scripts.train.report import report
 from scripts.train.stage import Settings, Work, ingredients
@@ -79,10 +80,17 @@ STAGES = (
     Stage("f0", f0, ("phonemes",), lambda _: None),
     Stage("align", align, ("mels",), lambda recipe: (recipe.steps.align, recipe.seed)),
     Stage(
+        "prosody", prosody, ("align", "f0"),
+        lambda recipe: (
+            recipe.steps.prosody, recipe.seed, _start(recipe, "prosody.pt"), recipe.rows_to_start_from,
+            [corpus.joined_pace for corpus in recipe.corpora],
+        ),
+    ),
+    Stage(
         "acoustic", acoustic, ("align", "f0"),
         lambda recipe: (
             recipe.steps.acoustic, recipe.steps.sharpen, recipe.seed, _start(recipe, "acoustic.pt"),
-            [corpus.joined_pace for corpus in recipe.corpora],
+            recipe.rows_to_start_from, [corpus.joined_pace for corpus in recipe.corpora],
         ),
     ),
     Stage(
@@ -90,7 +98,7 @@ STAGES = (
         lambda recipe: (recipe.steps.vocoder, recipe.seed, _start(recipe, "vocoder.pt")),
     ),
     Stage("joint", joint, ("acoustic", "vocoder"), lambda recipe: (recipe.steps.joint, recipe.seed)),
-    Stage("export", export, ("joint",), lambda recipe: (recipe.licences, recipe.inherited)),
+    Stage("export", export, ("prosody", "joint"), lambda recipe: (recipe.licences, recipe.inherited)),
     Stage(
         "int8", int8, ("export",),
         lambda recipe: (

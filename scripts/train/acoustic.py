@@ -1,4 +1,4 @@
-"""Stage acoustic: tokens → durations, pitch, energy → frames → log-mel and f0.
+"""Stage acoustic: tokens, durations, pitch, energy → frames → log-mel and f0.
 
 First against the recordings' own figures; then, as an average of all ways to say something sounds dull, sharpened
 against a discriminator.
@@ -16,17 +16,17 @@ from torch import Tensor
 from torch.nn import functional
 
 from scripts.train import pictures
-from scripts.train.data import Batch, Item, batch_of, read_items
+from scripts.train.data import Batch, Frames, Item, Tokens, batch_of, learned, mean_over, read_items
 from scripts.train.discriminators import (
     MelDiscriminator,
     adversarial_loss,
     discriminator_loss,
     matching_loss,
 )
-from scripts.train.networks import Acoustic, Decoded, Encoded
-from scripts.train.phonemes import read_tokens
+from scripts.train.networks import Acoustic, Decoded
+from scripts.train.phonemes import n_tokens
 from scripts.train.stage import Work, whole, write_json
-from scripts.train.trainer import Batches, Training, load_to_start_from, take_step
+from scripts.train.trainer import Batches, Training, start_from, sum_of, take_step
 
 BATCH_FRAMES = 6000
 RATE, RATE_TO_GO_ON = 1e-3, 3e-4
@@ -51,28 +51,17 @@ def acoustic(work: Work) -> None:
 
 
 def new_acoustic(work: Work) -> Acoustic:
-    network = Acoustic(max(read_tokens(work).values()) + 1, len(work.recipe.speakers))
-    if work.recipe.start_from:
-        load_to_start_from(network, work.recipe.start_from / "acoustic.pt")
+    network = Acoustic(n_tokens(work), len(work.recipe.speakers))
+    start_from(network, work.recipe, "acoustic.pt")
     return network.to(work.settings.device)
 
 
 def read_acoustic(work: Work) -> Acoustic:
-    network = Acoustic(max(read_tokens(work).values()) + 1, len(work.recipe.speakers))
+    network = Acoustic(n_tokens(work), len(work.recipe.speakers))
     network.load_state_dict(
         torch.load(work.stage("acoustic") / "acoustic.pt", map_location="cpu", weights_only=True)
     )
     return network.to(work.settings.device)
-
-
-def learned(work: Work, items: list[Item]) -> list[Item]:
-    """Not what is held out; of single words that are joined as well, every other."""
-    joins = [corpus.join > 1 for corpus in work.recipe.corpora]
-    return [
-        each
-        for number, each in enumerate(items)
-        if not each.is_held_out and (not joins[each.speaker] or each.is_joined or number % 2)
-    ]
 
 
 def learn(work: Work, folder: Path, network: Acoustic, items: list[Item]) -> None:
@@ -84,8 +73,7 @@ def learn(work: Work, folder: Path, network: Acoustic, items: list[Item]) -> Non
     network.train()
     for step in training.steps(work.recipe.steps.acoustic, "acoustic"):
         batch = batch_of([own[index] for index in batches.at(step)], work.settings.device)
-        encoded, decoded = said(network, batch)
-        losses = figures_losses(encoded, decoded, batch)
+        losses = figures_losses(decode(network, batch), batch)
         take_step(optimizer, sum_of(losses), [network])
         training.note(**losses)
         if training.is_time_for_picture(step):
@@ -93,40 +81,39 @@ def learn(work: Work, folder: Path, network: Acoustic, items: list[Item]) -> Non
     network.eval()
 
 
-def said(network: Acoustic, batch: Batch) -> tuple[Encoded, Decoded]:
+def decode(network: Acoustic, batch: Batch) -> Decoded:
     """The recording's own durations, pitch and energy lead the decoder."""
     with torch.autocast(batch.mel.device.type, torch.bfloat16):
-        encoded = network.encode(batch.tokens, batch.accents, batch.speaker, batch.token_mask)
-        decoded = network.decode(
-            encoded.hidden, batch.pitch, batch.voiced, batch.energy, batch.speaker,
-            batch.frame_token, batch.frame_position, batch.frame_mask,
-        )  # fmt: skip
-    return encoded, decoded
+        tokens = batch.tokens
+        hidden = network.encode(tokens.tokens, tokens.accents, tokens.speaker, tokens.mask)
+        return decode_hidden(network, hidden, tokens, batch.frames)
 
 
-def figures_losses(encoded: Encoded, decoded: Decoded, batch: Batch) -> dict[str, Tensor]:
+def decode_hidden(network: Acoustic, hidden: Tensor, tokens: Tokens, frames: Frames) -> Decoded:
+    return network.decode(
+        hidden, tokens.pitch, tokens.voiced, tokens.energy, tokens.speaker,
+        frames.token, frames.position, frames.mask,
+    )  # fmt: skip
+
+
+def figures_losses(decoded: Decoded, batch: Batch) -> dict[str, Tensor]:
     """Each already with its weight."""
-    tokens, frames = batch.token_mask[..., 0], batch.frame_mask[..., 0]
-
-    def mean(values: Tensor, mask: Tensor) -> Tensor:
-        return (values.float() * mask).sum() / mask.sum().clamp(min=1)
-
-    cross_entropy = functional.binary_cross_entropy_with_logits
+    mask = batch.frames.mask[..., 0]
     return {
-        "mel": 2 * mean((decoded.mel - batch.mel).abs().mean(dim=2), frames),
-        "duration": 0.1 * mean((encoded.log_duration - batch.log_duration) ** 2, tokens),
-        "pitch": 0.1 * mean((encoded.pitch - batch.pitch) ** 2, tokens * batch.voiced),
-        "voiced": 0.1
-        * mean(cross_entropy(encoded.voiced_logit.float(), batch.voiced, reduction="none"), tokens),
-        "energy": 0.1 * mean((encoded.energy - batch.energy) ** 2, tokens),
-        "f0": 0.3 * mean((decoded.f0 - batch.f0_z).abs(), frames * batch.frame_voiced),
-        "voicing": 0.3
-        * mean(cross_entropy(decoded.voicing_logit.float(), batch.frame_voiced, reduction="none"), frames),
+        "mel": 2 * mean_over((decoded.mel - batch.mel).abs().mean(dim=2), mask),
+        **pitch_losses(decoded, batch.frames, mask),
     }
 
 
-def sum_of(losses: dict[str, Tensor]) -> Tensor:
-    return torch.stack(list(losses.values())).sum()
+def pitch_losses(decoded: Decoded, frames: Frames, mask: Tensor) -> dict[str, Tensor]:
+    """Of *frames* where *mask* [B, F] is 1; each already with its weight."""
+    voicing = functional.binary_cross_entropy_with_logits(
+        decoded.voicing_logit.float(), frames.voiced, reduction="none"
+    )
+    return {
+        "f0": 0.3 * mean_over((decoded.f0 - frames.f0_z).abs(), mask * frames.voiced),
+        "voicing": 0.3 * mean_over(voicing, mask),
+    }
 
 
 def sharpen(work: Work, folder: Path, network: Acoustic, items: list[Item]) -> None:
@@ -145,7 +132,7 @@ def sharpen(work: Work, folder: Path, network: Acoustic, items: list[Item]) -> N
     network.train()
     for step in training.steps(work.recipe.steps.sharpen, "sharpen"):
         batch = batch_of([own[index] for index in batches.at(step)], work.settings.device)
-        encoded, decoded = said(network, batch)
+        decoded = decode(network, batch)
         recorded_crops, made_crops = crops(batch, decoded.mel.float())
         with torch.autocast(batch.mel.device.type, torch.bfloat16):
             opposed = discriminator_loss(discriminator(recorded_crops), discriminator(made_crops.detach()))
@@ -155,7 +142,7 @@ def sharpen(work: Work, folder: Path, network: Acoustic, items: list[Item]) -> N
                 recorded = discriminator(recorded_crops)
             made = discriminator(made_crops)
         losses = {
-            **figures_losses(encoded, decoded, batch),
+            **figures_losses(decoded, batch),
             "adversarial": adversarial_loss(made),
             "matching": MATCHING_WEIGHT * matching_loss(recorded, made),
         }
@@ -168,7 +155,7 @@ def sharpen(work: Work, folder: Path, network: Acoustic, items: list[Item]) -> N
 
 def crops(batch: Batch, made: Tensor) -> tuple[Tensor, Tensor]:
     """Up to MOST_CROPS crops of CROP frames: of the recordings and of what was *made*, from the same places."""
-    n_frames = batch.frame_mask[..., 0].sum(dim=1).long()
+    n_frames = batch.frames.mask[..., 0].sum(dim=1).long()
     places: list[tuple[int, int]] = []
     for row, n in enumerate(n_frames.tolist()):
         for start in range(0, n - CROP + 1, CROP):
@@ -177,7 +164,7 @@ def crops(batch: Batch, made: Tensor) -> tuple[Tensor, Tensor]:
             places.append((row, 0))
     places = [places[index] for index in torch.randperm(len(places))[:MOST_CROPS].tolist()]
     # Zeros after a short word are the same in both.
-    recorded, own = (functional.pad(mel * batch.frame_mask, (0, 0, 0, CROP)) for mel in (batch.mel, made))
+    recorded, own = (functional.pad(mel * batch.frames.mask, (0, 0, 0, CROP)) for mel in (batch.mel, made))
     return (
         torch.stack([recorded[row, start : start + CROP] for row, start in places]),
         torch.stack([own[row, start : start + CROP] for row, start in places]),
@@ -202,7 +189,7 @@ def _show(work: Work, folder: Path, network: Acoustic, items: list[Item], step: 
     shown = {each.id for each in held_out(items)}
     for item in (each for each in items if each.is_held_out or each.id in shown):
         batch = batch_of([item], work.settings.device)
-        made = said(network, batch)[1].mel[0].float().cpu().numpy()
+        made = decode(network, batch).mel[0].float().cpu().numpy()
         if item.is_held_out:
             errors.append(float(np.abs(made - item.mel.astype(np.float32)).mean()))
         if item.id in shown:
@@ -216,4 +203,4 @@ def _show(work: Work, folder: Path, network: Acoustic, items: list[Item], step: 
         return
     history = folder / "held_out.json"
     known = json.loads(history.read_text()) if history.exists() else {}
-    write_json(history, {**known, str(step): float(np.mean(errors))})
+    write_json(history, {**known, str(step): {"mel": float(np.mean(errors))}})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -137,52 +138,88 @@ def _loudness(mel: Floats) -> Floats:
 
 
 @dataclass(frozen=True)
-class Batch:
-    """Padded tensors of some items."""
+class Tokens:
+    """Padded, of some items: [B, T] unless another shape is said."""
 
     tokens: Tensor
     accents: Tensor
     speaker: Tensor
-    token_mask: Tensor
-    """[B, T, 1]"""
+    """[B]"""
+
+    mask: Tensor
+    """[B, T, 1], 1 where a token is"""
 
     log_duration: Tensor
     pitch: Tensor
     voiced: Tensor
     energy: Tensor
-    frame_token: Tensor
-    frame_position: Tensor
-    frame_mask: Tensor
-    """[B, F, 1]"""
 
-    mel: Tensor
+
+@dataclass(frozen=True)
+class Frames:
+    """Padded, of some items or crops of them: [B, F] unless another shape is said."""
+
+    token: Tensor
+    position: Tensor
+    """[B, F, 3]"""
+
+    mask: Tensor
+    """[B, F, 1], 1 where a frame is"""
+
     f0_z: Tensor
-    frame_voiced: Tensor
+    voiced: Tensor
 
 
-def batch_of(items: list[Item], device: str) -> Batch:
+@dataclass(frozen=True)
+class Batch:
     """Whole utterances."""
 
-    def pad(arrays: list[NDArray[Any]]) -> Tensor:
-        padded = torch.nn.utils.rnn.pad_sequence(
-            [torch.from_numpy(each) for each in arrays], batch_first=True
-        )
-        return padded.to(device)
+    tokens: Tokens
+    frames: Frames
+    mel: Tensor
+    """[B, F, 80]"""
 
+
+def batch_of(items: Sequence[Item], device: str) -> Batch:
     laid_out = [frame_inputs(each.frames) for each in items]
-    return Batch(
-        tokens=pad([each.tokens for each in items]),
-        accents=pad([each.accents for each in items]),
-        speaker=torch.tensor([each.speaker for each in items]).to(device),
-        token_mask=pad([np.ones((len(each.tokens), 1), np.float32) for each in items]),
-        log_duration=pad([np.log(each.frames).astype(np.float32) for each in items]),
-        pitch=pad([each.pitch for each in items]),
-        voiced=pad([each.voiced for each in items]),
-        energy=pad([each.energy for each in items]),
-        frame_token=pad([token for token, _ in laid_out]),
-        frame_position=pad([position for _, position in laid_out]),
-        frame_mask=pad([np.ones((len(each.mel), 1), np.float32) for each in items]),
-        mel=pad([each.mel.astype(np.float32) for each in items]),
-        f0_z=pad([each.f0_z for each in items]),
-        frame_voiced=pad([(each.f0 > 0).astype(np.float32) for each in items]),
+    frames = Frames(
+        token=_padded([token for token, _ in laid_out], device),
+        position=_padded([position for _, position in laid_out], device),
+        mask=_padded([np.ones((len(each.mel), 1), np.float32) for each in items], device),
+        f0_z=_padded([each.f0_z for each in items], device),
+        voiced=_padded([(each.f0 > 0).astype(np.float32) for each in items], device),
     )
+    mel = _padded([each.mel.astype(np.float32) for each in items], device)
+    return Batch(tokens_of(items, device), frames, mel)
+
+
+def tokens_of(items: Sequence[Item], device: str) -> Tokens:
+    return Tokens(
+        tokens=_padded([each.tokens for each in items], device),
+        accents=_padded([each.accents for each in items], device),
+        speaker=torch.tensor([each.speaker for each in items]).to(device),
+        mask=_padded([np.ones((len(each.tokens), 1), np.float32) for each in items], device),
+        log_duration=_padded([np.log(each.frames).astype(np.float32) for each in items], device),
+        pitch=_padded([each.pitch for each in items], device),
+        voiced=_padded([each.voiced for each in items], device),
+        energy=_padded([each.energy for each in items], device),
+    )
+
+
+def _padded(arrays: list[NDArray[Any]], device: str) -> Tensor:
+    tensors = [torch.from_numpy(each) for each in arrays]
+    return torch.nn.utils.rnn.pad_sequence(tensors, batch_first=True).to(device)
+
+
+def learned(work: Work, items: Sequence[Item]) -> list[Item]:
+    """Not what is held out; of single words that are joined as well, every other."""
+    joins = [corpus.join > 1 for corpus in work.recipe.corpora]
+    return [
+        each
+        for number, each in enumerate(items)
+        if not each.is_held_out and (not joins[each.speaker] or each.is_joined or number % 2)
+    ]
+
+
+def mean_over(values: Tensor, mask: Tensor) -> Tensor:
+    return (values.float() * mask).sum() / mask.sum().clamp(min=1)

@@ -13,6 +13,9 @@ from scripts.train.features import N_MELS, Floats, log_mel
 CEPSTRA = slice(1, 14)
 """Without the zeroth, which is the level; up to the thirteenth: the shape of the vocal tract without the pitch."""
 
+MCD_DB = 10 / np.log(10) * np.sqrt(2)
+"""Decibels of a distance of 1 between two cepstra (Kubichek 1993)."""
+
 
 @dataclass(frozen=True)
 class Distance:
@@ -58,7 +61,7 @@ def mel_cepstra(mel: Floats) -> NDArray[np.float64]:
 def decibels(recorded: NDArray[np.float64], made: NDArray[np.float64]) -> NDArray[np.float64]:
     """[n_recorded, n_made]: mel-cepstral distortion of each frame with each."""
     squares = np.sum((recorded[:, None] - made[None]) ** 2, axis=2)
-    return np.asarray(10 / np.log(10) * np.sqrt(2 * squares))
+    return np.asarray(MCD_DB * np.sqrt(squares))
 
 
 def best_path(cost: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -6,7 +6,7 @@ import functools
 import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +29,8 @@ from edge_tts.models.two_stage import (
 from scripts.train import pictures
 from scripts.train.f0 import read_ranges
 from scripts.train.features import Floats
-from scripts.train.networks import N_ACCENTS, N_BINS, N_MELS, Acoustic, Vocoder
-from scripts.train.phonemes import Spoken, read_spoken, read_tokens
+from scripts.train.networks import CHANNELS, N_ACCENTS, N_BINS, N_MELS, Acoustic, Prosody, Vocoder
+from scripts.train.phonemes import Spoken, n_tokens, read_spoken, read_tokens
 from scripts.train.recipe import LICENCE_FILE
 from scripts.train.stage import Work, whole, write_json
 from scripts.train.voice_folder import learned_from, licence_of
@@ -39,13 +39,12 @@ OPSET = 17
 TOLERANCE = 1e-4
 """Between PyTorch and a graph, relative to the largest value (or 1): float32 sums in another order."""
 
-HIDDEN = 192
 Arrays = Mapping[str, NDArray[Any]]
 
 SHAPES: dict[str, tuple[int | str, ...]] = {
     **dict.fromkeys(("tokens", "accents", "pitch", "voiced", "energy"), (1, "T")),
     **dict.fromkeys(("log_duration", "voiced_logit"), (1, "T")),
-    "hidden": (1, "T", HIDDEN),
+    "hidden": (1, "T", CHANNELS),
     "speaker": (1,),
     "frame_token": (1, "F"),
     "frame_position": (1, "F", 3),
@@ -65,15 +64,15 @@ def export(work: Work) -> None:
     """Writes encoder.onnx, decoder.onnx, vocoder.onnx and frontend.json; and beside them the weights of the networks
     and their licence, so that another training can start from the folder."""
     folder = work.stage("export")
-    for name in ("acoustic.pt", "vocoder.pt"):
-        state = torch.load(work.stage("joint") / name, map_location="cpu", weights_only=True)
+    for stage, name in LEARNED.values():
+        state = torch.load(work.stage(stage) / name, map_location="cpu", weights_only=True)
         # Finer than the 8 bits that the voice gets, and half the size.
         halves = {key: value.half() for key, value in state.items()}
         whole(folder / name, functools.partial(torch.save, halves))
     licence = f"{licence_of(work.recipe.licences)}\n{learned_from(work.recipe)}\n"
     whole(folder / LICENCE_FILE, lambda part: part.write_text(licence, encoding="utf-8"))
-    acoustic, vocoder = read_learned(work)
-    write_graphs(acoustic, vocoder, folder)
+    networks = read_learned(work)
+    write_graphs(networks, folder)
     write_json(
         folder / "frontend.json",
         {
@@ -85,20 +84,36 @@ def export(work: Work) -> None:
     examples = [
         example
         for each in one_of_each_speaker(work, read_spoken(work))
-        for example in _by_both(work, acoustic, each, folder)
+        for example in _by_both(work, networks.acoustic, each, folder)
     ]
     pictures.spectrograms(folder / "export.png", examples)
 
 
-def read_learned(work: Work) -> tuple[Acoustic, Vocoder]:
-    """What the last training stage has left, on the CPU."""
-    folder = work.stage("joint")
-    acoustic = Acoustic(max(read_tokens(work).values()) + 1, len(work.recipe.speakers))
-    vocoder = Vocoder()
-    for name, network in (("acoustic", acoustic), ("vocoder", vocoder)):
-        state = torch.load(folder / f"{name}.pt", map_location="cpu", weights_only=True)
+@dataclass(frozen=True)
+class Networks:
+    prosody: Prosody
+    acoustic: Acoustic
+    vocoder: Vocoder
+
+
+LEARNED = {
+    "prosody": ("prosody", "prosody.pt"),
+    "acoustic": ("joint", "acoustic.pt"),
+    "vocoder": ("joint", "vocoder.pt"),
+}
+"""The stage that leaves each network last, and its file there."""
+
+
+def read_learned(work: Work) -> Networks:
+    """On the CPU."""
+    size = (n_tokens(work), len(work.recipe.speakers))
+    networks = Networks(Prosody(*size), Acoustic(*size), Vocoder())
+    for name, (stage, file) in LEARNED.items():
+        network = getattr(networks, name)
+        state = torch.load(work.stage(stage) / file, map_location="cpu", weights_only=True)
         network.load_state_dict(state)
-    return acoustic.eval(), vocoder.eval()
+        network.eval()
+    return networks
 
 
 def one_of_each_speaker(work: Work, spoken: Sequence[Spoken]) -> list[Spoken]:
@@ -110,17 +125,19 @@ def one_of_each_speaker(work: Work, spoken: Sequence[Spoken]) -> list[Spoken]:
 
 
 class Encoder(nn.Module):
-    """The encoder's graph."""
+    """The encoder's graph: both networks that see tokens."""
 
-    def __init__(self, acoustic: Acoustic) -> None:
+    def __init__(self, prosody: Prosody, acoustic: Acoustic) -> None:
         super().__init__()
+        self.prosody = prosody
         self.acoustic = acoustic
         # Of one utterance all is real; a mask of [1, 1, 1] folds away.
         self.register_buffer("mask", torch.ones(1, 1, 1))
 
     def forward(self, tokens: Tensor, accents: Tensor, speaker: Tensor) -> tuple[Tensor, ...]:
-        encoded = self.acoustic.encode(tokens, accents, speaker, self.get_buffer("mask"))
-        return tuple(getattr(encoded, name) for name in ENCODER_OUTPUTS)
+        inputs = (tokens, accents, speaker, self.get_buffer("mask"))
+        said = {"hidden": self.acoustic.encode(*inputs), **vars(self.prosody(*inputs))}
+        return tuple(said[name] for name in ENCODER_OUTPUTS)
 
 
 class Decoder(nn.Module):
@@ -147,22 +164,23 @@ class Filters(nn.Module):
         return tuple(getattr(filters, name) for name in VOCODER_OUTPUTS)
 
 
-def write_graphs(acoustic: Acoustic, vocoder: Vocoder, folder: Path) -> None:
+def write_graphs(networks: Networks, folder: Path) -> None:
     """Writes the three graphs and runs them beside the networks. Raises ExportError if they differ."""
-    n_tokens, n_speakers = acoustic.emb.num_embeddings, acoustic.spk.num_embeddings
+    acoustic = networks.acoustic
+    size = (acoustic.emb.num_embeddings, acoustic.spk.num_embeddings)
     chance = np.random.default_rng(0)
     for name, network, inputs, outputs in (
-        ("encoder", Encoder(acoustic), ENCODER_INPUTS, ENCODER_OUTPUTS),
+        ("encoder", Encoder(networks.prosody, acoustic), ENCODER_INPUTS, ENCODER_OUTPUTS),
         ("decoder", Decoder(acoustic), DECODER_INPUTS, DECODER_OUTPUTS),
-        ("vocoder", Filters(vocoder), VOCODER_INPUTS, VOCODER_OUTPUTS),
+        ("vocoder", Filters(networks.vocoder), VOCODER_INPUTS, VOCODER_OUTPUTS),
     ):
         network.eval()
-        example = random_inputs(chance, 11, n_tokens, n_speakers)
+        example = random_inputs(chance, 11, *size)
         path = folder / f"{name}.onnx"
         whole(path, functools.partial(_write, network, [example[each] for each in inputs], inputs, outputs))
         # Longer than what it was traced with: a length that was taken for a constant shows.
         for n in (2, 37):
-            _compare(path, network, inputs, random_inputs(chance, n, n_tokens, n_speakers))
+            _compare(path, network, inputs, random_inputs(chance, n, *size))
 
 
 def random_inputs(
@@ -179,7 +197,7 @@ def random_inputs(
         "tokens": chance.integers(0, n_symbols, (1, n_tokens)),
         "accents": chance.integers(0, N_ACCENTS, (1, n_tokens)),
         "speaker": chance.integers(0, n_speakers, 1),
-        "hidden": normal(1, n_tokens, HIDDEN),
+        "hidden": normal(1, n_tokens, CHANNELS),
         "pitch": normal(1, n_tokens),
         "voiced": (normal(1, n_tokens) > 0).astype(np.float32),
         "energy": normal(1, n_tokens),

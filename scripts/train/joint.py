@@ -1,13 +1,13 @@
 """Stage joint: the vocoder learns the mels that it will get, and the decoder what makes them sound.
 
 Decoder and vocoder as one network from the recording's own durations and pitch to its sound, so that the losses of the
-sound reach the decoder (as in Lim et al. 2022, JETS, but from two networks that can speak already). The encoder, whose
-predictions lead both at run time, stays as it is.
+sound reach the decoder (as in Lim et al. 2022, JETS, but from two networks that can speak already). The encoder
+stays as it is.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -18,14 +18,14 @@ from torch import Tensor
 from edge_tts.models.source_filter import HOP
 from edge_tts.models.two_stage import DECODER_MARGIN, frame_inputs
 from scripts.train import pictures
-from scripts.train.acoustic import held_out, read_acoustic, said
-from scripts.train.data import Item, batch_of, read_items
+from scripts.train.acoustic import decode, decode_hidden, held_out, pitch_losses, read_acoustic
+from scripts.train.data import Frames, Item, batch_of, read_items, tokens_of
 from scripts.train.discriminators import MelDiscriminator, adversarial_loss, discriminator_loss, matching_loss
 from scripts.train.features import SAMPLE_RATE
 from scripts.train.networks import Acoustic, Decoded, Vocoder
 from scripts.train.stage import Work, whole
 from scripts.train.synthesis import EDGE, SourceFilter, locked_pulses
-from scripts.train.trainer import Training, take_step
+from scripts.train.trainer import Training, sum_of, take_step
 from scripts.train.vocoder import Crop, Crops, Ear, Rivals, read_vocoder
 
 N_RECORDED = 4
@@ -39,28 +39,6 @@ FRAME_WEIGHT = 1.0
 """Of the decoder's own figures; low, or it would return to the average."""
 
 MEL_MATCHING_WEIGHT = 1.0
-
-
-@dataclass(frozen=True)
-class Leading:
-    """What leads the decoder over a crop and DECODER_MARGIN frames on each side of it; n frames in all."""
-
-    tokens: Tensor
-    accents: Tensor
-    speaker: Tensor
-    token_mask: Tensor
-    pitch: Tensor
-    voiced: Tensor
-    energy: Tensor
-    frame_token: Tensor
-    """[B, n]"""
-
-    frame_position: Tensor
-    frame_mask: Tensor
-    f0_z: Tensor
-    """[B, n without the margins]"""
-
-    frame_voiced: Tensor
 
 
 def joint(work: Work) -> None:
@@ -90,7 +68,7 @@ def joint(work: Work) -> None:
     ear = Ear(device)
     for step in training.steps(work.recipe.steps.joint, "joint"):
         crop = draw.at(step).to(device)
-        decoded, leading = decode(acoustic, crop, device)
+        decoded, frames = decode_crop(acoustic, crop, device)
         made_mel = decoded.mel.float()
         heard_mel = torch.cat([crop.mel[:N_RECORDED], made_mel[N_RECORDED:]])
         with torch.autocast(crop.mel.device.type, torch.bfloat16):
@@ -103,11 +81,11 @@ def joint(work: Work) -> None:
         losses = {
             **ear.losses(crop, made),
             **rivals.losses(crop.sound, made),
-            **_frame_losses(crop, decoded, leading),
+            **_frame_losses(crop, decoded, frames),
             **_mel_losses(mel_judge, crop.mel, made_mel),
         }
         losses["mel"] = SOUND_MEL_WEIGHT * losses["mel"]
-        take_step(optimizer, torch.stack(list(losses.values())).sum(), [acoustic, vocoder], clip=5)
+        take_step(optimizer, sum_of(losses), [acoustic, vocoder], clip=5)
         training.note(**losses, mel_judge=opposed)
         if training.is_time_for_picture(step):
             show(work, folder, acoustic, vocoder, items, step + 1)
@@ -136,56 +114,40 @@ def _take_over(rivals: Rivals, mel_judge: MelDiscriminator, work: Work) -> None:
         network.load_state_dict(state["networks"]["discriminator"])
 
 
-def decode(acoustic: Acoustic, crop: Crop, device: str) -> tuple[Decoded, Leading]:
+def decode_crop(acoustic: Acoustic, crop: Crop, device: str) -> tuple[Decoded, Frames]:
     """Over the crop's frames; exactly what the decoder makes there of the whole utterance."""
-    leading = lead(crop, device)
+    tokens, frames = tokens_of([item for item, _ in crop.items], device), with_margins(crop, device)
     with torch.autocast(crop.mel.device.type, torch.bfloat16):
         with torch.no_grad():
-            encoded = acoustic.encode(leading.tokens, leading.accents, leading.speaker, leading.token_mask)
-        decoded = acoustic.decode(
-            encoded.hidden, leading.pitch, leading.voiced, leading.energy, leading.speaker,
-            leading.frame_token, leading.frame_position, leading.frame_mask,
-        )  # fmt: skip
+            hidden = acoustic.encode(tokens.tokens, tokens.accents, tokens.speaker, tokens.mask)
+        decoded = decode_hidden(acoustic, hidden, tokens, frames)
     inner = slice(DECODER_MARGIN, -DECODER_MARGIN)
-    mel = torch.where(leading.frame_mask[:, inner] > 0, decoded.mel[:, inner].float(), crop.mel)
-    return Decoded(mel, decoded.f0[:, inner], decoded.voicing_logit[:, inner]), leading
+    own = Frames(*(getattr(frames, each.name)[:, inner] for each in fields(Frames)))
+    mel = torch.where(own.mask > 0, decoded.mel[:, inner].float(), crop.mel)
+    return Decoded(mel, decoded.f0[:, inner], decoded.voicing_logit[:, inner]), own
 
 
-def lead(crop: Crop, device: str) -> Leading:
-    n = crop.mel.shape[1]
-    whole_batch = batch_of([item for item, _ in crop.items], "cpu")
-    size = (len(crop.items), n + 2 * DECODER_MARGIN)
-    token = np.zeros(size, np.int64)
-    position = np.zeros((*size, 3), np.float32)
+def with_margins(crop: Crop, device: str) -> Frames:
+    """The crop's frames and DECODER_MARGIN more on each side of them."""
+    n_frames = crop.mel.shape[1] + 2 * DECODER_MARGIN
+    size = (len(crop.items), n_frames)
+    token, position = np.zeros(size, np.int64), np.zeros((*size, 3), np.float32)
     mask = np.zeros((*size, 1), np.float32)
-    f0_z, voiced = np.zeros((2, len(crop.items), n), np.float32)
+    f0_z, voiced = np.zeros((2, *size), np.float32)
     for row, (item, start) in enumerate(crop.items):
         tokens, positions = frame_inputs(item.frames)
-        low, high = start - DECODER_MARGIN, start + n + DECODER_MARGIN
+        low, high = start - DECODER_MARGIN, start - DECODER_MARGIN + n_frames
         inside = slice(max(low, 0), min(high, len(tokens)))
         at = slice(inside.start - low, inside.stop - low)
         token[row, at], position[row, at], mask[row, at] = tokens[inside], positions[inside], 1
-        n_own = min(n, len(tokens) - start)
-        f0_z[row, :n_own] = item.f0_z[start : start + n_own]
-        voiced[row, :n_own] = item.f0[start : start + n_own] > 0
-    arrays = (torch.from_numpy(each).to(device) for each in (token, position, mask, f0_z, voiced))
-    tensors = (
-        whole_batch.tokens, whole_batch.accents, whole_batch.speaker, whole_batch.token_mask,
-        whole_batch.pitch, whole_batch.voiced, whole_batch.energy,
-    )  # fmt: skip
-    return Leading(*(each.to(device) for each in tensors), *arrays)
+        f0_z[row, at], voiced[row, at] = item.f0_z[inside], item.f0[inside] > 0
+    return Frames(*(torch.from_numpy(each).to(device) for each in (token, position, mask, f0_z, voiced)))
 
 
-def _frame_losses(crop: Crop, decoded: Decoded, leading: Leading) -> dict[str, Tensor]:
-    mask = leading.frame_mask[:, DECODER_MARGIN:-DECODER_MARGIN, 0]
-    voiced = leading.frame_voiced
-    cross_entropy = torch.nn.functional.binary_cross_entropy_with_logits
-    voicing = cross_entropy(decoded.voicing_logit.float(), voiced, reduction="none")
-    f0 = (decoded.f0.float() - leading.f0_z).abs()
+def _frame_losses(crop: Crop, decoded: Decoded, frames: Frames) -> dict[str, Tensor]:
     return {
         "frame_mel": FRAME_WEIGHT * (decoded.mel - crop.mel).abs().mean(),
-        "f0": 0.3 * (f0 * voiced).sum() / voiced.sum().clamp(min=1),
-        "voicing": 0.3 * (voicing * mask).sum() / mask.sum().clamp(min=1),
+        **pitch_losses(decoded, frames, frames.mask[..., 0]),
     }
 
 
@@ -209,7 +171,7 @@ def show(
     """Held-out recordings by both networks, led by the recording's own durations and pitch: sound and a picture."""
     examples = []
     for item in held_out(items):
-        _, decoded = said(acoustic, batch_of([item], work.settings.device))
+        decoded = decode(acoustic, batch_of([item], work.settings.device))
         f0 = torch.from_numpy(item.f0)[None].to(work.settings.device)
         pulses = torch.from_numpy(locked_pulses(item.source, 0, len(item.f0)))[None].to(work.settings.device)
         filters = vocoder(decoded.mel.float(), f0)

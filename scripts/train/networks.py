@@ -15,6 +15,8 @@ from torch.nn import functional
 N_MELS = 80
 N_BINS = 257
 N_ACCENTS = 9
+CHANNELS, FRAME_CHANNELS = 192, 256
+PROSODY_DROPOUT, PREDICTOR_DROPOUT = 0.15, 0.3
 LOWEST_HZ, MIDDLE_HZ = 50.0, 150.0
 
 # Where the outputs of a network that has learned nothing lie: amid speech, or the first hundred steps would go there.
@@ -26,8 +28,11 @@ USUAL_LOG_HARMONIC, USUAL_LOG_NOISE = -4.0, -5.0
 class Block(nn.Module):
     """ConvNeXt block (Liu et al. 2022, A ConvNet for the 2020s) along time, [B, n, channels] in and out."""
 
-    def __init__(self, channels: int, hidden: int, eps: float, scale: float = 0.1) -> None:
+    def __init__(
+        self, channels: int, hidden: int, eps: float, scale: float = 0.1, dropout: float = 0.0
+    ) -> None:
         super().__init__()
+        self.dropout = dropout
         self.g = nn.Parameter(torch.full((channels,), scale))
         self.dw = nn.Conv1d(channels, channels, 7, padding=3, groups=channels)
         self.n = nn.LayerNorm(channels, eps=eps)
@@ -38,7 +43,7 @@ class Block(nn.Module):
         inner = x if mask is None else x * mask
         inner = self.n(self.dw(inner.transpose(1, 2)).transpose(1, 2))
         inner = self.b(functional.gelu(self.a(inner), approximate="tanh"))
-        output: Tensor = x + self.g * inner
+        output: Tensor = x + functional.dropout(self.g * inner, self.dropout, self.training)
         return output
 
 
@@ -58,6 +63,7 @@ class Predictor(nn.Module):
 
     def __init__(self, channels: int, n_outputs: int) -> None:
         super().__init__()
+        self.dropout = PREDICTOR_DROPOUT
         self.c1 = Taps(channels, channels, 5)
         self.n1 = nn.LayerNorm(channels)
         self.c2 = Taps(channels, channels, 5)
@@ -65,26 +71,24 @@ class Predictor(nn.Module):
         self.o = nn.Linear(channels, n_outputs)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        x = self.n1(torch.relu(self.c1(x * mask))) * mask
-        x = self.n2(torch.relu(self.c2(x)))
-        return self.o(functional.dropout(x, 0.1, self.training))  # type: ignore[no-any-return]
+        x = functional.dropout(self.n1(torch.relu(self.c1(x * mask))), self.dropout, self.training) * mask
+        x = functional.dropout(self.n2(torch.relu(self.c2(x))), self.dropout, self.training)
+        return self.o(x)  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True)
-class Encoded:
-    """What the encoder says of each token: the pack's contract."""
-
-    hidden: Tensor
-    """[B, T, 192]"""
+class Said:
+    """What the prosody network says of each token, each [B, T]."""
 
     log_duration: Tensor
-    """[B, T], ln frames"""
+    """ln frames"""
 
     pitch: Tensor
-    """[B, T], z-score of ln f0"""
+    """z-score of ln f0"""
 
     voiced_logit: Tensor
     energy: Tensor
+    """z-score"""
 
 
 @dataclass(frozen=True)
@@ -98,43 +102,64 @@ class Decoded:
     voicing_logit: Tensor
 
 
-class Acoustic(nn.Module):
-    """Tokens → durations, pitch, energy (`encode`); with those, frames → log-mel and f0 (`decode`)."""
+class Encoder(nn.Module):
+    """Tokens, accents and a speaker → a vector for each token, which knows its neighbours."""
 
-    def __init__(
-        self, n_tokens: int, n_speakers: int, channels: int = 192, frame_channels: int = 256
-    ) -> None:
+    def __init__(self, n_tokens: int, n_speakers: int, dropout: float = 0.0) -> None:
         super().__init__()
-        self.emb = nn.Embedding(n_tokens, channels)
-        self.st = nn.Embedding(N_ACCENTS, channels)
-        self.spk = nn.Embedding(n_speakers, channels)
-        self.sin = nn.Linear(channels, channels)
-        self.enc = nn.ModuleList(Block(channels, 3 * channels, 1e-5) for _ in range(5))
-        self.dur = Predictor(channels, 1)
-        self.pit = Predictor(channels, 2)
-        self.ene = Predictor(channels, 1)
-        self.pe = Taps(2, channels, 3)
-        self.ee = Taps(1, channels, 3)
-        self.up = nn.Linear(channels, frame_channels)
-        self.pos = nn.Linear(3, frame_channels)
-        self.sdec = nn.Linear(channels, frame_channels)
-        self.dec = nn.ModuleList(Block(frame_channels, 3 * frame_channels, 1e-5) for _ in range(6))
-        self.on = nn.LayerNorm(frame_channels)
-        self.out = nn.Linear(frame_channels, N_MELS + 2)
+        self.emb = nn.Embedding(n_tokens, CHANNELS)
+        self.st = nn.Embedding(N_ACCENTS, CHANNELS)
+        self.spk = nn.Embedding(n_speakers, CHANNELS)
+        self.sin = nn.Linear(CHANNELS, CHANNELS)
+        self.enc = nn.ModuleList(Block(CHANNELS, 3 * CHANNELS, 1e-5, dropout=dropout) for _ in range(5))
+        self.dropout = dropout
         for embedding in (self.emb, self.st, self.spk):
             nn.init.normal_(embedding.weight, std=0.3)
-        self.dur.o.bias.data += USUAL_LOG_DURATION
-        self.out.bias.data[:N_MELS] += USUAL_LOG_MEL
 
-    def encode(self, tokens: Tensor, accents: Tensor, speaker: Tensor, mask: Tensor | None = None) -> Encoded:
-        """*tokens*, *accents* i64 [B, T], *speaker* i64 [B], *mask* [B, T, 1], 1 where a token is."""
-        if mask is None:
-            mask = torch.ones_like(tokens, dtype=torch.float32)[..., None]
-        x = self.emb(tokens) + self.st(accents) + self.sin(self.spk(speaker)[:, None])
+    def encode(self, tokens: Tensor, accents: Tensor, speaker: Tensor, mask: Tensor | None = None) -> Tensor:
+        """[B, T, CHANNELS] of *tokens*, *accents* i64 [B, T], *speaker* i64 [B], *mask* [B, T, 1], 1 where a token
+        is."""
+        x: Tensor = self.emb(tokens) + self.st(accents) + self.sin(self.spk(speaker)[:, None])
+        x = functional.dropout(x, self.dropout, self.training)
         for block in self.enc:
             x = block(x, mask)
+        return x
+
+
+class Prosody(Encoder):
+    """Tokens → how long, how high and how loud each is said.
+
+    An encoder of its own: one that also makes the spectrum learns each recording by heart, and the melody of what it
+    has not heard is worse for it.
+    """
+
+    def __init__(self, n_tokens: int, n_speakers: int) -> None:
+        super().__init__(n_tokens, n_speakers, PROSODY_DROPOUT)
+        self.dur = Predictor(CHANNELS, 1)
+        self.pit = Predictor(CHANNELS, 2)
+        self.ene = Predictor(CHANNELS, 1)
+        self.dur.o.bias.data += USUAL_LOG_DURATION
+
+    def forward(self, tokens: Tensor, accents: Tensor, speaker: Tensor, mask: Tensor) -> Said:
+        x = self.encode(tokens, accents, speaker, mask)
         pitch = self.pit(x, mask)
-        return Encoded(x, self.dur(x, mask)[..., 0], pitch[..., 0], pitch[..., 1], self.ene(x, mask)[..., 0])
+        return Said(self.dur(x, mask)[..., 0], pitch[..., 0], pitch[..., 1], self.ene(x, mask)[..., 0])
+
+
+class Acoustic(Encoder):
+    """Tokens → hidden (`encode`); with durations, pitch and energy, frames → log-mel and f0 (`decode`)."""
+
+    def __init__(self, n_tokens: int, n_speakers: int) -> None:
+        super().__init__(n_tokens, n_speakers)
+        self.pe = Taps(2, CHANNELS, 3)
+        self.ee = Taps(1, CHANNELS, 3)
+        self.up = nn.Linear(CHANNELS, FRAME_CHANNELS)
+        self.pos = nn.Linear(3, FRAME_CHANNELS)
+        self.sdec = nn.Linear(CHANNELS, FRAME_CHANNELS)
+        self.dec = nn.ModuleList(Block(FRAME_CHANNELS, 3 * FRAME_CHANNELS, 1e-5) for _ in range(6))
+        self.on = nn.LayerNorm(FRAME_CHANNELS)
+        self.out = nn.Linear(FRAME_CHANNELS, N_MELS + 2)
+        self.out.bias.data[:N_MELS] += USUAL_LOG_MEL
 
     def decode(
         self,

@@ -118,6 +118,11 @@ def read_tokens(work: Work) -> dict[str, int]:
     return dict(json.loads((work.stage("phonemes") / "tokens.json").read_text(encoding="utf-8")))
 
 
+def n_tokens(work: Work) -> int:
+    """Rows of an embedding for all of them."""
+    return max(read_tokens(work).values()) + 1
+
+
 class Reader:
     """Text → one phrase."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import json
 import re
 import typing
 from collections.abc import Iterator, Sequence
@@ -68,6 +69,10 @@ class Corpus:
     """For recordings of single words: as many as this are joined at random, so that the model hears what the middle of
     a sentence is."""
 
+    like: str = ""
+    """The speaker of the training to start from whose voice this one grows from; else one of the same name, or the
+    first."""
+
     joined_pace: float = 0.62
     """Words are said slower than sentences: joined ones last this share of what they did."""
 
@@ -128,6 +133,7 @@ class Steps:
     """How long each network learns; a step is one batch."""
 
     align: int = 3000
+    prosody: int = 3000
     acoustic: int = 12000
     sharpen: int = 4000
     vocoder: int = 12000
@@ -140,9 +146,9 @@ class Steps:
 
 
 PACES = {
-    "quick": Steps(align=1500, acoustic=1500, sharpen=500, vocoder=1500, joint=800),
+    "quick": Steps(align=1500, prosody=1500, acoustic=1500, sharpen=500, vocoder=1500, joint=800),
     "normal": Steps(),
-    "long": Steps(align=5000, acoustic=40000, sharpen=12000, vocoder=60000, joint=40000),
+    "long": Steps(align=5000, prosody=6000, acoustic=40000, sharpen=12000, vocoder=60000, joint=40000),
 }
 """How long to learn, by name. Of one core of a PC: two hours, to hear whether all is well; half a day; two days."""
 
@@ -179,6 +185,26 @@ class Recipe:
             for name in ("frontend.json", "acoustic.pt"):
                 if not (self.start_from / name).is_file():
                     raise ValueError(f"start_from: {self.start_from / name} is missing")
+            for corpus in (each for each in self.corpora if each.like):
+                known = self._speakers_to_start_from
+                if corpus.like not in known:
+                    raise ValueError(
+                        f"{corpus.speaker} is like {corpus.like!r}, whom {self.start_from} does not know; known:"
+                        f" {', '.join(known)}"
+                    )
+
+    @property
+    def _speakers_to_start_from(self) -> dict[str, int]:
+        if not self.start_from:
+            return {}
+        document = json.loads((self.start_from / "frontend.json").read_text(encoding="utf-8"))
+        return dict(document["speakers"])
+
+    @property
+    def rows_to_start_from(self) -> list[int]:
+        """Of each speaker: whose row of the embedding in the weights to start from."""
+        known = self._speakers_to_start_from
+        return [known.get(corpus.like or corpus.speaker, 0) for corpus in self.corpora]
 
     @property
     def inherited(self) -> list[str]:

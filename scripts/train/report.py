@@ -57,7 +57,8 @@ def report(work: Work) -> None:
         "Pitch": pictured(work, "f0") + ranges(work),
         "Alignment": pictured(work, "align") + picture(work, "align/durations.png")
         + curves(work, "align") + dropped(work, "align"),
-        "Acoustic model": curves(work, "acoustic") + errors_held_out(work) + moments(work, "acoustic"),
+        "Prosody": curves(work, "prosody") + errors_held_out(work, "prosody"),
+        "Acoustic model": curves(work, "acoustic") + errors_held_out(work, "acoustic") + moments(work, "acoustic"),
         "Sharpening": curves(work, "acoustic/sharpen") + moments(work, "acoustic/sharpen"),
         "Vocoder": curves(work, "vocoder") + sounds(work, folder, "vocoder", examples) + moments(work, "vocoder"),
         "Both together": curves(work, "joint") + sounds(work, folder, "joint", examples) + moments(work, "joint"),
@@ -170,13 +171,10 @@ def ranges(work: Work) -> str:
     return table(("speaker", "median pitch", "standard deviation"), rows)
 
 
-def errors_held_out(work: Work) -> str:
-    found = _read(work, "acoustic/held_out.json")
-    if not found:
-        return ""
-    head = ("steps", *(found))
-    values = ("error of held-out spectra", *(f"{error:.3f}" for error in found.values()))
-    return table(head, [values])
+def errors_held_out(work: Work, stage: str) -> str:
+    found = _read(work, f"{stage}/held_out.json")
+    rows = [(step, *(f"{error:.3f}" for error in errors.values())) for step, errors in found.items()]
+    return table(("held out, after steps", *next(iter(found.values()))), rows) if found else ""
 
 
 def _steps(work: Work, folder: str, suffix: str) -> list[int]:

@@ -23,6 +23,7 @@ from edge_tts.models.source_filter import (
     STEP,
     UNVOICED_HZ,
 )
+from scripts.train.distances import MCD_DB, mel_cepstra
 from scripts.train.features import N_MELS, SAMPLE_RATE, Floats, mel_filters
 from scripts.train.networks import FilterFrames
 
@@ -154,6 +155,14 @@ class LogMel:
         )
         magnitude = torch.sqrt(spectrum.real**2 + spectrum.imag**2 + 1e-9)
         return torch.log((self._filters @ magnitude).clamp(min=1e-5))
+
+
+def cepstrum_loss(recorded_mel: Tensor, made_mel: Tensor) -> Tensor:
+    """Mel-cepstral distortion in dB (`distances.Distance`) of log-mels [B, 80, n_frames]: the shape of the vocal tract,
+    which single bands weigh no more than the noise between them."""
+    difference = torch.from_numpy(mel_cepstra(np.eye(N_MELS, dtype=np.float32)).T).to(made_mel)
+    squares = (difference @ (recorded_mel - made_mel)).square().sum(dim=1)
+    return torch.sqrt(squares + 1e-6).mean() * float(MCD_DB)
 
 
 def spectrum_loss(recorded: Tensor, made: Tensor) -> Tensor:

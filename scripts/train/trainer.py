@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from scripts.train import pictures
-from scripts.train.recipe import RecipeError
+from scripts.train.recipe import Recipe, RecipeError
 from scripts.train.stage import Settings, whole
 
 _T = TypeVar("_T")
@@ -162,21 +162,30 @@ class Batches:
         return batches
 
 
-def load_to_start_from(network: nn.Module, path: Path) -> bool:
-    """Take over the weights in *path*: embeddings may have more rows or fewer. False if there are none. Raises
-    RecipeError if they are another network's."""
-    if not path.exists():
+def sum_of(losses: Mapping[str, Tensor]) -> Tensor:
+    return torch.stack(list(losses.values())).sum()
+
+
+def start_from(network: nn.Module, recipe: Recipe, name: str) -> bool:
+    """Take over the weights in file *name* of the training that *recipe* starts from; each speaker's row is that of
+    whom it is like, and new tokens keep rows that have learned nothing. False if there is no such file. Raises
+    RecipeError if the weights are another network's."""
+    path = recipe.start_from / name if recipe.start_from else None
+    if path is None or not path.exists():
         return False
     state = torch.load(path, map_location="cpu", weights_only=True)
     own = network.state_dict()
-    for name, value in state.items():
-        if name in own and own[name].shape == value.shape:
-            own[name] = value
-        elif name in ("emb.weight", "spk.weight") and own[name].shape[1:] == value.shape[1:]:
-            n = min(len(value), len(own[name]))
-            own[name][:n] = value[:n]
+    if "spk.weight" in own and "spk.weight" in state:
+        state["spk.weight"] = state["spk.weight"][recipe.rows_to_start_from]
+    for key, value in own.items():
+        found = state.get(key)
+        if found is not None and found.shape == value.shape:
+            own[key] = found
+        elif found is not None and key == "emb.weight" and found.shape[1:] == value.shape[1:]:
+            n = min(len(value), len(found))
+            value[:n] = found[:n]
         else:
-            wanted = tuple(own[name].shape) if name in own else "none of that name"
-            raise RecipeError(f"start_from: {path} has {name} of {tuple(value.shape)}; wanted {wanted}")
+            shape = tuple(found.shape) if found is not None else "none of that name"
+            raise RecipeError(f"start_from: {path} has {key} of {shape}; wanted {tuple(value.shape)}")
     network.load_state_dict(own)
     return True

@@ -26,8 +26,16 @@ from scripts.train.discriminators import (
 from scripts.train.features import FLOOR, N_MELS, SAMPLE_RATE, Floats
 from scripts.train.networks import Vocoder
 from scripts.train.stage import Work, whole
-from scripts.train.synthesis import EDGE, LogMel, SourceFilter, locked_pulses, phase_loss, spectrum_loss
-from scripts.train.trainer import Training, load_to_start_from, take_step
+from scripts.train.synthesis import (
+    EDGE,
+    LogMel,
+    SourceFilter,
+    cepstrum_loss,
+    locked_pulses,
+    phase_loss,
+    spectrum_loss,
+)
+from scripts.train.trainer import Training, start_from, sum_of, take_step
 
 BATCH = 8
 CROP = 64
@@ -38,7 +46,7 @@ ADVERSARIAL_RATE, DISCRIMINATOR_RATE = 2e-4, 1e-3
 ALONE = 0.4
 """Of the steps are without the discriminator, if the network starts from nothing."""
 
-MEL_WEIGHT, SPECTRUM_WEIGHT, PHASE_WEIGHT = 5.0, 2.0, 1.0
+MEL_WEIGHT, CEPSTRUM_WEIGHT, SPECTRUM_WEIGHT, PHASE_WEIGHT = 5.0, 0.7, 2.0, 1.0
 ADVERSARIAL_WEIGHT, MATCHING_WEIGHT = 1.0, 2.0
 
 
@@ -47,9 +55,7 @@ def vocoder(work: Work) -> None:
     folder = work.stage("vocoder")
     items = read_items(work)
     network = Vocoder()
-    goes_on = work.recipe.start_from is not None and load_to_start_from(
-        network, work.recipe.start_from / "vocoder.pt"
-    )
+    goes_on = start_from(network, work.recipe, "vocoder.pt")
     network.to(work.settings.device)
     rivals = Rivals(work.settings.device)
     optimizer = torch.optim.AdamW(
@@ -71,7 +77,7 @@ def vocoder(work: Work) -> None:
         if step >= n_alone:
             training.note(discriminator=rivals.learn(crop.sound, made))
             losses |= rivals.losses(crop.sound, made)
-        take_step(optimizer, torch.stack(list(losses.values())).sum(), [network], clip=5)
+        take_step(optimizer, sum_of(losses), [network], clip=5)
         training.note(**losses)
         if training.is_time_for_picture(step):
             show(work, folder, network, items, step + 1)
@@ -161,8 +167,10 @@ class Ear:
         """Each already with its weight."""
         log_mel = self._log_mel
         voiced = (crop.f0[:, EDGE:-EDGE] > 0).float().repeat_interleave(2, dim=1)
+        recorded_mel, made_mel = log_mel(crop.sound), log_mel(made)
         return {
-            "mel": MEL_WEIGHT * (log_mel(crop.sound) - log_mel(made)).abs().mean(),
+            "mel": MEL_WEIGHT * (recorded_mel - made_mel).abs().mean(),
+            "cepstrum": CEPSTRUM_WEIGHT * cepstrum_loss(recorded_mel, made_mel),
             "spectrum": SPECTRUM_WEIGHT * spectrum_loss(crop.sound, made),
             # The first window of an uncentred spectrum lies around filter frame 2.
             "phase": PHASE_WEIGHT * phase_loss(crop.sound, made, voiced[:, 2:]),
