@@ -38,7 +38,7 @@ from scripts.train.stage import Work, whole, write_json
 from scripts.train.voice_folder import write_voice
 
 FLOAT_LAYERS = {
-    "encoder": ("acoustic/sin", "prosody/sin", "dur/o", "pit/o", "ene/o"),
+    "encoder": ("sin", "prosody/sin", "dur/o", "pit/o", "ene/o"),
     "decoder": ("pe", "ee", "up", "pos", "sdec", "out"),
     "vocoder": ("i",),
 }
