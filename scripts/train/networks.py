@@ -16,7 +16,7 @@ N_MELS = 80
 N_BINS = 257
 N_ACCENTS = 9
 CHANNELS, FRAME_CHANNELS = 192, 256
-PROSODY_DROPOUT, PREDICTOR_DROPOUT = 0.15, 0.3
+PROSODY_DROPOUT, PREDICTOR_DROPOUT = 0.1, 0.2
 LOWEST_HZ, MIDDLE_HZ = 50.0, 150.0
 
 # Where the outputs of a network that has learned nothing lie: amid speech, or the first hundred steps would go there.

@@ -20,7 +20,7 @@ from scripts.train.stage import Work, whole, write_json
 from scripts.train.trainer import Batches, Training, start_from, sum_of, take_step
 
 BATCH_TOKENS = 3000
-RATE, RATE_TO_GO_ON = 1e-3, 3e-4
+RATE, RATE_TO_GO_ON = 1e-3, 1e-4
 """From nothing; from another training's weights."""
 
 WEIGHT_DECAY = 0.1
