@@ -31,7 +31,8 @@ from scripts.train.f0 import cleaned, pitch
 from scripts.train.features import SAMPLE_RATE, Floats, log_mel
 from scripts.train.networks import Acoustic, FilterFrames, Vocoder
 from scripts.train.phonemes import phonemes, read_spoken
-from scripts.train.recipe import Corpus, Recipe, RecipeError, Steps, read_corpus, read_recipe, recipe_of
+from scripts.train.recipe import Corpus, Recipe, RecipeError, Steps
+from scripts.train.recipe_file import read_corpus, read_recipe, recipe_of
 from scripts.train.stage import Settings, Work, whole
 from scripts.train.synthesis import EDGE, LogMel, Source, SourceFilter, locked_pulses, source_of
 from scripts.train.trainer import Batches, Training, start_from, take_step

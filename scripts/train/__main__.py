@@ -32,7 +32,8 @@ from scripts.train.joint import joint
 from scripts.train.mels import mels
 from scripts.train.phonemes import phonemes
 from scripts.train.prosody import prosody
-from scripts.train.recipe import PACES, Recipe, RecipeError, read_recipe, recipe_of
+from scripts.train.recipe import PACES, Recipe, RecipeError
+from scripts.train.recipe_file import read_recipe, recipe_of
 from scripts.train.report import report
 from scripts.train.stage import Settings, Work, ingredients
 from scripts.train.vocoder import vocoder

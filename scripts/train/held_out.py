@@ -6,7 +6,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.train.recipe import RecipeError, read_corpus
+from scripts.train.recipe import RecipeError
+from scripts.train.recipe_file import read_corpus
 
 
 @dataclass(frozen=True)

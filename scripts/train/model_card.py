@@ -18,7 +18,8 @@ from pathlib import Path
 
 from scripts.train import scoreboard
 from scripts.train.figures import Clip
-from scripts.train.recipe import Corpus, Recipe, RecipeError, read_recipe
+from scripts.train.recipe import Corpus, Recipe, RecipeError
+from scripts.train.recipe_file import read_recipe
 from scripts.train.report import hours
 from scripts.train.stage import Work
 from scripts.train.voice_folder import licence_of
