@@ -27,6 +27,7 @@ from edge_tts.models.two_stage import DECODER_MARGIN, VOCODER_MARGIN
 from scripts.train.__main__ import STAGES, all_ingredients, alone, forget, install, main, run
 from scripts.train.align import best_path
 from scripts.train.clean import MARGIN_S, PEAK, RMS, clean, gated, levelled, trimmed
+from scripts.train.emotions import EMOTIONS
 from scripts.train.f0 import cleaned, pitch
 from scripts.train.features import SAMPLE_RATE, Floats, log_mel
 from scripts.train.networks import Acoustic, FilterFrames, Vocoder
@@ -120,6 +121,20 @@ def test_a_folder_that_cannot_be_used_is_told_why(
         ("held_out must be at least 1", {"corpora": ["ada"], "held_out": 0}),
         ("start_from: ", {"corpora": ["ada"], "start_from": "elsewhere"}),
         ("the voice's name is 'a/b'", {"corpora": ["ada"], "name": "a/b"}),
+        ("emotions: happy is 1.1; wanted {speed: ", {"corpora": ["ada"], "emotions": {"happy": 1.1}}),
+        (
+            "emotions: sad has the unknown key 'pitch'; known: speed, pitch_semitones, pitch_range, energy",
+            {"corpora": ["ada"], "emotions": {"sad": {"pitch": -1}}},
+        ),
+        (
+            "emotions: speed of sad is '1,1'; wanted 0.2 to 5",
+            {"corpora": ["ada"], "emotions": {"sad": {"speed": "1,1"}}},
+        ),
+        (
+            "emotions: energy of sad is nan; wanted -3 to 3",
+            {"corpora": ["ada"], "emotions": {"sad": {"energy": float("nan")}}},
+        ),
+        ("the name False should be text", {"corpora": ["ada"], "emotions": {False: {}}}),
     ],
 )
 def test_a_recipe_that_cannot_be_used_is_told_why(
@@ -130,6 +145,12 @@ def test_a_recipe_that_cannot_be_used_is_told_why(
     with pytest.raises(RecipeError) as caught:
         read_recipe(path)
     assert message in str(caught.value)
+
+
+def test_emotions_that_a_voice_may_have_are_those_of_a_recipe(ada: Path, tmp_path: Path) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump({"corpora": ["ada"], "emotions": EMOTIONS}))
+    assert read_recipe(path).emotions == EMOTIONS
 
 
 def test_a_recipe_without_extras_is_named_after_its_file(ada: Path, tmp_path: Path) -> None:

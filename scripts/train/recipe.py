@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from scripts.train.emotions import check_emotions
+
 LICENCE_FILE = "LICENCE"
 """Beside weights to start from: their licence (SPDX) in the first line, whom they learned from in the second."""
 
@@ -168,6 +170,7 @@ class Recipe:
             )
         if self.held_out < 1:
             raise ValueError(f"held_out must be at least 1, not {self.held_out}")
+        check_emotions(self.emotions)
         if self.start_from:
             for name in ("frontend.json", "acoustic.pt"):
                 if not (self.start_from / name).is_file():

@@ -11,25 +11,13 @@ from typing import Any
 
 import yaml
 
+from scripts.train.emotions import EMOTIONS
 from scripts.train.features import SAMPLE_RATE
 from scripts.train.recipe import Corpus, Recipe
 from scripts.train.stage import Work
 
 MOST_BYTES = 12 << 20
 """Of all files: more, and small boxes would feel it."""
-
-EMOTIONS = {
-    "neutral": {},
-    "happy": {"speed": 1.06, "pitch_semitones": 1.5, "pitch_range": 1.4, "energy": 0.15},
-    "sad": {"speed": 0.86, "pitch_semitones": -1.5, "pitch_range": 0.6, "energy": -0.25},
-    "angry": {"speed": 1.08, "pitch_semitones": 0.8, "pitch_range": 1.3, "energy": 0.35},
-    "calm": {"speed": 0.9, "pitch_semitones": -0.7, "pitch_range": 0.8, "energy": -0.15},
-    "excited": {"speed": 1.14, "pitch_semitones": 2.5, "pitch_range": 1.5, "energy": 0.3},
-    "soft": {"speed": 0.92, "pitch_semitones": -0.6, "pitch_range": 0.7, "energy": -0.45},
-}
-"""For a recipe without its own. At intensity 1; less is in proportion. speed is a factor of speed, pitch_semitones are
-added, pitch_range is a factor of the liveliness of pitch, energy is added in standard deviations of the speaker's own
-(one is 10 dB)."""
 
 HEADER = "# Written by scripts/train; edge_tts/models/base.py (VoiceSpec) says what each key means.\n"
 
