@@ -21,13 +21,14 @@ from torch import Tensor
 from torch.nn import functional
 from tqdm import tqdm
 
+from edge_tts.models.source_filter import HOP
 from scripts.train import pictures
-from scripts.train.features import Floats
+from scripts.train.dropped import refuse_most_dropped, write_dropped
+from scripts.train.features import SAMPLE_RATE, Floats
 from scripts.train.mels import read_mel
 from scripts.train.networks import Aligner
 from scripts.train.phonemes import Spoken, read_spoken, read_tokens
-from scripts.train.recipe import RecipeError
-from scripts.train.stage import Work, whole, write_json
+from scripts.train.stage import Work, whole
 from scripts.train.trainer import Batches, Training, take_step
 
 BATCH_FRAMES = 6000
@@ -66,6 +67,8 @@ def align(work: Work) -> None:
     spoken = read_spoken(work)
     heard = [_heard(work, numbers, each) for each in tqdm(spoken, "reading", mininterval=1)]
     long_enough = [index for index, each in enumerate(heard) if len(each.mel) > len(each.tokens)]
+    dropped = _too_short(spoken, long_enough)
+    refuse_most_dropped(work, "align", [each.id for each in spoken], dropped)
     network = Aligner(max(numbers.values()) + 1, len(work.recipe.speakers)).to(work.settings.device)
     optimizer = torch.optim.Adam(network.parameters(), RATE)
     training = Training(folder, work.settings, {"aligner": network}, {"aligner": optimizer})
@@ -77,16 +80,29 @@ def align(work: Work) -> None:
         take_step(optimizer, loss, [network])
         training.note(forward_sum=loss)
     durations, scores = _durations(work, network, spoken, heard, long_enough)
-    _write(work, folder, spoken, durations, scores)
+    _show(work, folder, network, [(spoken[index], heard[index]) for index in long_enough], durations)
+    dropped |= _unlikely(work, [spoken[index] for index in long_enough], durations, scores)
+    write_dropped(work, "align", [each.id for each in spoken], dropped)
+    _write(work, folder, spoken, {name: each for name, each in durations.items() if name not in dropped})
+
+
+def _show(
+    work: Work,
+    folder: Path,
+    network: Aligner,
+    aligned: list[tuple[Spoken, Heard]],
+    durations: dict[str, NDArray[np.int64]],
+) -> None:
+    """An example of each speaker."""
     examples = [
-        next(index for index in long_enough if spoken[index].speaker == speaker)
-        for speaker in work.recipe.speakers
+        next(each for each in aligned if each[0].speaker == speaker) for speaker in work.recipe.speakers
     ]
+    device = work.settings.device
     pictures.alignments(
         folder / "align.png",
         [
-            (spoken[i].id, _log_likelihood(network, heard[i], work.settings.device), durations[spoken[i].id])
-            for i in examples
+            (spoken.id, _log_likelihood(network, heard, device), durations[spoken.id])
+            for spoken, heard in examples
         ],
     )
 
@@ -197,49 +213,44 @@ def _durations(
     return durations, scores
 
 
-def _write(
-    work: Work,
-    folder: Path,
-    spoken: list[Spoken],
-    durations: dict[str, NDArray[np.int64]],
-    scores: dict[str, float],
-) -> None:
-    longest = LONGEST_TOKEN_S * 22050 / 256
-    dropped: dict[str, str] = {
-        each.id: "shorter than its text" for each in spoken if each.id not in durations
+def _too_short(spoken: list[Spoken], long_enough: list[int]) -> dict[str, str]:
+    kept = set(long_enough)
+    why = "shorter than its text: does its line of metadata.csv name another recording?"
+    return {each.id: why for index, each in enumerate(spoken) if index not in kept}
+
+
+def _unlikely(
+    work: Work, spoken: list[Spoken], durations: dict[str, NDArray[np.int64]], scores: dict[str, float]
+) -> dict[str, str]:
+    """What does not fit its text, id → why."""
+    worst = {
+        speaker: float(
+            np.quantile([scores[each.id] for each in spoken if each.speaker == speaker], WORST_SHARE)
+        )
+        for speaker in work.recipe.speakers
     }
-    by_speaker: dict[str, list[float]] = {speaker: [] for speaker in work.recipe.speakers}
+    dropped: dict[str, str] = {}
     for each in spoken:
-        if each.id in scores:
-            by_speaker[each.speaker].append(scores[each.id])
-    for speaker, values in by_speaker.items():
-        if not values:
-            raise RecipeError(
-                f"every recording of {speaker} is shorter than its text: does each line of metadata.csv name its own?"
-            )
-    worst = {speaker: float(np.quantile(values, WORST_SHARE)) for speaker, values in by_speaker.items()}
-    for each in spoken:
-        if each.id in dropped:
-            continue
         sounding = zip(durations[each.id], each.symbols, strict=True)
-        lasting = max(((n, s) for n, s in sounding if s not in STILL), default=(0, ""))
-        if lasting[0] > longest:
-            dropped[each.id] = f"{lasting[1]} lasts {lasting[0] * 256 / 22050:.2f} s"
+        n_frames, longest = max(((n, s) for n, s in sounding if s not in STILL), default=(0, ""))
+        duration_s = n_frames * HOP / SAMPLE_RATE
+        if duration_s > LONGEST_TOKEN_S:
+            dropped[each.id] = f"a sound that does not end: {longest} lasts {duration_s:.2f} s"
         elif scores[each.id] < worst[each.speaker]:
             dropped[each.id] = (
                 f"an unlikely alignment: {scores[each.id]:.2f}, where {worst[each.speaker]:.2f} is usual"
             )
-    write_json(folder / "dropped.json", dropped)
-    kept = {identity: frames for identity, frames in durations.items() if identity not in dropped}
-    pictures.durations(
-        folder / "durations.png",
-        {
-            speaker: np.concatenate(
-                [kept[each.id] for each in spoken if each.speaker == speaker and each.id in kept]
-            )
-            for speaker in work.recipe.speakers
-        },
-    )
+    return dropped
+
+
+def _write(work: Work, folder: Path, spoken: list[Spoken], kept: dict[str, NDArray[np.int64]]) -> None:
+    by_speaker = {
+        speaker: np.concatenate(
+            [kept[each.id] for each in spoken if each.speaker == speaker and each.id in kept]
+        )
+        for speaker in work.recipe.speakers
+    }
+    pictures.durations(folder / "durations.png", by_speaker)
     document = json.dumps({identity: frames.tolist() for identity, frames in kept.items()})
     whole(folder / "durations.json", lambda part: part.write_text(document, encoding="utf-8"))
 

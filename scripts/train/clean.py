@@ -7,6 +7,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import scipy.ndimage
@@ -16,6 +17,7 @@ import soxr
 
 from edge_tts.models.source_filter import HOP
 from scripts.train import pictures
+from scripts.train.dropped import refuse_most_dropped, write_dropped
 from scripts.train.features import SAMPLE_RATE, Floats, read_sound
 from scripts.train.recipe import Corpus, RecipeError, Utterance
 from scripts.train.stage import Work, for_each, whole, write_json
@@ -42,16 +44,19 @@ GATE_FLOOR_DB = -22
 
 
 def clean(work: Work) -> None:
-    """Writes one FLAC file per utterance, and utterances.json: those that were kept. Raises RecipeError for what cannot
-    be read as sound."""
+    """Writes one FLAC file per utterance, utterances.json (those that were kept) and dropped.json. Raises RecipeError
+    for what cannot be read as sound, and if most of a speaker's recordings are of no use."""
     folder = work.stage("clean")
     utterances = list(work.recipe.utterances())
+    ids = [each.id for each in utterances]
+    dropped = _too_dull(utterances)
+    refuse_most_dropped(work, "clean", ids, dropped)
     task = functools.partial(_clean_one, folder=folder, corpora={c.speaker: c for c in work.recipe.corpora})
-    for_each(work, "clean", task, utterances, lambda each: _target(folder, each))
-    kept = [each for each in utterances if _is_usable(_target(folder, each))]
-    for speaker in work.recipe.speakers:
-        if not any(each.speaker == speaker for each in kept):
-            raise RecipeError(f"no recording of {speaker} lasts {SHORTEST_S} to {LONGEST_S} s, ends aside")
+    bright = [each for each in utterances if each.id not in dropped]
+    for_each(work, "clean", task, bright, lambda each: _target(folder, each))
+    dropped |= _too_short_or_long(folder, bright)
+    write_dropped(work, "clean", ids, dropped)
+    kept = [each for each in bright if each.id not in dropped]
     joined = [each for corpus in work.recipe.corpora for each in _joined(corpus, kept, work.recipe.seed)]
     task = functools.partial(_join_one, folder=folder)
     for_each(work, "join", task, joined, lambda each: _target(folder, each))
@@ -59,12 +64,31 @@ def clean(work: Work) -> None:
         folder / "utterances.json",
         [{**asdict(each), "sounds": [str(path) for path in each.sounds]} for each in [*kept, *joined]],
     )
-    write_json(folder / "dropped.json", sorted({u.id for u in utterances} - {u.id for u in kept}))
     examples = [next(u for u in kept if u.speaker == speaker) for speaker in work.recipe.speakers]
     pictures.clean(
         folder / "clean.png",
         [(each.id, _read_mono(each.sounds[0]), read_sound(_target(folder, each))) for each in examples],
     )
+
+
+def _too_dull(utterances: Sequence[Utterance]) -> dict[str, str]:
+    """Of what was recorded at a lower sample rate, the upper bands of the spectrum are empty."""
+    rates = {each.id: _info(each.sounds[0]).samplerate for each in utterances}
+    return {
+        identity: f"low sample rate: {rate} Hz; wanted {SAMPLE_RATE} Hz or more"
+        for identity, rate in rates.items()
+        if rate < SAMPLE_RATE
+    }
+
+
+def _too_short_or_long(folder: Path, utterances: Sequence[Utterance]) -> dict[str, str]:
+    durations_s = {each.id: float(_info(_target(folder, each)).duration) for each in utterances}
+    return {
+        identity: f"too {'short' if duration_s < SHORTEST_S else 'long'}: {duration_s:.2f} s, its silent ends aside;"
+        f" wanted {SHORTEST_S:g} to {LONGEST_S:g} s"
+        for identity, duration_s in durations_s.items()
+        if not SHORTEST_S <= duration_s <= LONGEST_S
+    }
 
 
 def sound_path(work: Work, utterance: Utterance) -> Path:
@@ -75,18 +99,23 @@ def _target(folder: Path, utterance: Utterance) -> Path:
     return folder / f"{utterance.id}.flac"
 
 
-def _is_usable(path: Path) -> bool:
-    duration_s: float = soundfile.info(path).duration
-    return SHORTEST_S <= duration_s <= LONGEST_S
+def _info(path: Path) -> Any:
+    """Raises RecipeError."""
+    try:
+        return soundfile.info(path)
+    except soundfile.LibsndfileError as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: soundfile.LibsndfileError) -> RecipeError:
+    return RecipeError(f"{path} cannot be read: {error.error_string} Mend it, or take out its line")
 
 
 def _read_mono(path: Path) -> Floats:
     try:
         samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
     except soundfile.LibsndfileError as error:
-        raise RecipeError(
-            f"{path} cannot be read: {error.error_string} Mend it, or take out its line"
-        ) from error
+        raise _unreadable(path, error) from error
     if len(samples) == 0:
         raise RecipeError(f"{path} is empty. Mend it, or take out its line")
     return np.asarray(soxr.resample(samples.mean(axis=1), rate, SAMPLE_RATE, quality="VHQ"), np.float32)

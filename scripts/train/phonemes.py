@@ -20,7 +20,7 @@ from edge_tts.text.frontend import Frontend
 from edge_tts.text.lexicon import Lexicon
 from edge_tts.text.phonemes import Phonemizer
 from scripts.train import pictures
-from scripts.train.recipe import RecipeError
+from scripts.train.dropped import write_dropped
 from scripts.train.stage import Work, write_json
 
 RARELY = 10
@@ -56,7 +56,7 @@ class Spoken:
 
 def phonemes(work: Work) -> None:
     """Writes tokens.json (symbol → number), spoken.json, and dropped.json: what cannot be said (id → why). Raises
-    RecipeError if that is all of a speaker's."""
+    RecipeError if that is most of a speaker's."""
     folder = work.stage("phonemes")
     reader = Reader()
     utterances = work.utterances()
@@ -85,13 +85,9 @@ def phonemes(work: Work) -> None:
             spoken.append(Spoken(each.id, each.speaker, phrase.symbols, phrase.accents, each.is_held_out))
         else:
             dropped[each.id] = "nothing in its text can be said"
-    for speaker in work.recipe.speakers:
-        if not any(each.speaker == speaker for each in spoken):
-            why = next(why for identity, why in dropped.items() if identity.startswith(f"{speaker}/"))
-            raise RecipeError(f"no text of {speaker} can be said: {why}")
+    write_dropped(work, "phonemes", [each.id for each in utterances], dropped)
     write_json(folder / "tokens.json", tokens)
     write_json(folder / "warnings.json", sorted(reader.warnings))
-    write_json(folder / "dropped.json", dropped)
     write_json(folder / "spoken.json", [vars(each) for each in spoken])
     used = Counter(symbol for each in spoken for symbol in each.symbols)
     pictures.counts(folder / "phonemes.png", "recorded tokens", used)

@@ -139,9 +139,8 @@ def _read(work: Work, name: str) -> Any:
 
 
 def dropped(work: Work, stage: str) -> str:
-    """What the stage has left out, with the reason if there is more than one."""
-    document = _read(work, f"{stage}/dropped.json")
-    reasons = document if isinstance(document, dict) else dict.fromkeys(document, "too short or too long")
+    """What the stage has left out, and why."""
+    reasons = _read(work, f"{stage}/dropped.json")
     if not reasons:
         return "<p>Nothing was dropped.</p>\n"
     rows = [(html.escape(name), html.escape(reason)) for name, reason in list(reasons.items())[:N_DROPPED]]
