@@ -21,7 +21,9 @@ from scripts.train.phonemes import Spoken, read_spoken
 from scripts.train.stage import Work, for_each, whole, write_json
 from scripts.train.synthesis import Source, source_of
 
-LOWEST_HZ, HIGHEST_HZ = 75.0, 450.0
+LOWEST_HZ, HIGHEST_HZ = 60.0, 450.0
+"""A low male voice ends its sentences below 70 Hz."""
+
 SHORT_GAP, SHORT_RUN = 2, 3
 """Frames: an unvoiced gap this short is a lost period; a voiced run this short is a chance find."""
 
