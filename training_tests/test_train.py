@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from edge_tts.models.source_filter import HOP, Filters
 from edge_tts.models.source_filter import SourceFilter as RunTimeSourceFilter
 from edge_tts.models.two_stage import DECODER_MARGIN, VOCODER_MARGIN
-from scripts.train.__main__ import STAGES, all_ingredients, alone, forget, install, main, run
+from scripts.train.__main__ import STAGES, all_ingredients, alone, forget, main, run
 from scripts.train.align import best_path
 from scripts.train.clean import MARGIN_S, PEAK, RMS, clean, gated, levelled, trimmed
 from scripts.train.emotions import EMOTIONS
@@ -37,6 +37,7 @@ from scripts.train.recipe_file import read_corpus, read_recipe, recipe_of
 from scripts.train.stage import Settings, Work, whole
 from scripts.train.synthesis import EDGE, LogMel, Source, SourceFilter, locked_pulses, source_of
 from scripts.train.trainer import Batches, Training, start_from, take_step
+from scripts.train.voice_folder import HEADER, VoiceFolderError, install
 
 ROOT = Path(__file__).parent.parent
 
@@ -293,14 +294,43 @@ def test_two_trainings_of_one_voice_do_not_meet(tmp_path: Path) -> None:
         pass
 
 
-def test_an_installed_voice_is_replaced_as_a_whole(tmp_path: Path) -> None:
-    for content in ("old", "new"):
-        (tmp_path / content).mkdir()
-        (tmp_path / content / f"{content}.onnx").write_text(content)
-        install(tmp_path / content, tmp_path / "voices" / "ada")
-    assert [str(path.relative_to(tmp_path / "voices")) for path in (tmp_path / "voices").rglob("*")] == [
-        "ada", "ada/new.onnx",
-    ]  # fmt: skip
+def make_voice(folder: Path, graph: str, **documents: str) -> Path:
+    folder.mkdir(parents=True)
+    (folder / "voice.yaml").write_text(HEADER + yaml.safe_dump({"files": {"encoder": graph}}))
+    (folder / graph).write_text("a graph")
+    for name, content in documents.items():
+        (folder / f"{name}.md").write_text(content)
+    return folder
+
+
+def test_an_installed_voice_is_replaced_but_for_what_was_written_about_it(tmp_path: Path) -> None:
+    target = tmp_path / "voices" / "ada"
+    install(make_voice(tmp_path / "old", "old.onnx", ATTRIBUTION="old", MODEL_CARD="old"), target)
+    install(make_voice(tmp_path / "new", "new.onnx", ATTRIBUTION="new"), target)
+    assert [path.name for path in (tmp_path / "voices").iterdir()] == ["ada"]
+    names = {path.name for path in target.iterdir()}
+    assert names == {"voice.yaml", "new.onnx", "ATTRIBUTION.md", "MODEL_CARD.md"}
+    assert "new.onnx" in (target / "voice.yaml").read_text()
+    assert [(target / f"{name}.md").read_text() for name in ("ATTRIBUTION", "MODEL_CARD")] == ["new", "old"]
+
+
+@pytest.mark.parametrize("document", ["name: ada\n", None])
+def test_a_folder_that_no_training_has_made_is_not_replaced(
+    ada: Path, tmp_path: Path, document: str | None
+) -> None:
+    target = tmp_path / "voices" / "ada"
+    target.mkdir(parents=True)
+    (target / "precious.onnx").touch()
+    if document:
+        (target / "voice.yaml").write_text(document)
+    with pytest.raises(VoiceFolderError, match="voices/ada is there already, and no training has made it"):
+        install(make_voice(tmp_path / "new", "new.onnx"), target)
+    assert (target / "precious.onnx").exists()
+    # Told before anything is learned.
+    command = [str(ada), "--name", "ada", "--work", str(tmp_path / "work"), "--install", str(target.parent)]
+    asked = CliRunner().invoke(main, command)
+    assert isinstance(asked.exception, VoiceFolderError)
+    assert not (tmp_path / "work").exists()
 
 
 def test_workers_end_with_a_killed_parent(tmp_path: Path) -> None:

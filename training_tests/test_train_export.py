@@ -35,12 +35,13 @@ from scripts.train.export import (
 from scripts.train.f0 import f0
 from scripts.train.figures import Clip
 from scripts.train.int8 import Int8Error, balanced, int8, products, quantized
+from scripts.train.licences import licence_of, warning_of
 from scripts.train.mels import mels
 from scripts.train.networks import Acoustic, Prosody, Vocoder
 from scripts.train.phonemes import n_tokens, phonemes
 from scripts.train.recipe import Corpus, Recipe, Utterance
 from scripts.train.stage import Settings, Work, write_json
-from scripts.train.voice_folder import VoiceFolderError, attribution, learned_from, licence_of, write_voice
+from scripts.train.voice_folder import VoiceFolderError, attribution, learned_from, write_voice
 from tests.tiny_voices import make_tools, sentence, sound
 
 TEXTS = {
@@ -277,12 +278,41 @@ def test_a_voice_that_is_too_large_is_refused(
         (["CC-BY-4.0", "CC-BY-SA-4.0", "CC0-1.0"], "CC-BY-SA-4.0"),
         (["CC-BY-SA-3.0", "CC-BY-SA-4.0"], "CC-BY-SA-4.0"),
         (["CC-BY-NC-4.0", "CC-BY-SA-4.0"], "CC-BY-NC-4.0 AND CC-BY-SA-4.0"),
-        (["CC-BY-NC-SA-4.0", "CC-BY-SA-4.0"], "CC-BY-NC-SA-4.0"),
+        (["CC-BY-NC-SA-4.0", "CC-BY-SA-4.0"], "CC-BY-NC-SA-4.0 AND CC-BY-SA-4.0"),
+        (["CC-BY-NC-SA-4.0", "CC-BY-4.0"], "CC-BY-NC-SA-4.0"),
         (["own", "CC0-1.0"], "CC0-1.0 AND own"),
     ],
 )
 def test_the_licence_of_the_whole_covers_all(licences: list[str], whole: str) -> None:
     assert licence_of(licences) == whole
+
+
+@pytest.mark.parametrize(
+    ("licences", "same", "other"),
+    [
+        (["CC-BY-NC-SA-4.0", "CC-BY-SA-4.0"], "CC-BY-SA-4.0", "CC-BY-NC-SA-4.0"),
+        (["CC0-1.0", "CC-BY-NC-4.0", "CC-BY-SA-4.0"], "CC-BY-SA-4.0", "CC-BY-NC-4.0"),
+        (["CC-BY-NC-SA-4.0", "CC-BY-ND-4.0"], "CC-BY-NC-SA-4.0", "CC-BY-ND-4.0"),
+    ],
+)
+def test_licences_that_contradict_each_other_are_both_named(
+    work: Work, licences: list[str], same: str, other: str
+) -> None:
+    wanted = f"{same} wants what is made from it to be passed on under itself, which {other} does not allow"
+    assert warning_of(licences).startswith(wanted)
+    corpora = tuple(
+        replace(work.recipe.corpora[0], speaker=f"s{number}", licence=each)
+        for number, each in enumerate(licences)
+    )
+    assert wanted in attribution(replace(work.recipe, corpora=corpora))
+
+
+@pytest.mark.parametrize(
+    "licences",
+    [["CC0-1.0", "CC-BY-SA-4.0"], ["CC-BY-SA-3.0", "CC-BY-SA-4.0"], ["CC-BY-NC-4.0", "CC-BY-4.0"], ["own"]],
+)
+def test_licences_that_go_together_need_no_warning(licences: list[str]) -> None:
+    assert warning_of(licences) == ""
 
 
 def test_a_voice_inherits_the_licence_of_the_weights_it_started_from(work: Work, tmp_path: Path) -> None:

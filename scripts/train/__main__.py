@@ -29,6 +29,7 @@ from scripts.train.export import ExportError, export
 from scripts.train.f0 import f0
 from scripts.train.int8 import Int8Error, int8
 from scripts.train.joint import joint
+from scripts.train.licences import warning_of
 from scripts.train.mels import mels
 from scripts.train.phonemes import phonemes
 from scripts.train.prosody import prosody
@@ -37,7 +38,7 @@ from scripts.train.recipe_file import read_recipe, recipe_of
 from scripts.train.report import report
 from scripts.train.stage import Settings, Work, ingredients
 from scripts.train.vocoder import vocoder
-from scripts.train.voice_folder import VoiceFolderError
+from scripts.train.voice_folder import VoiceFolderError, install, refuse_foreign
 
 WORK = Path(__file__).resolve().parents[2] / "build/train"
 
@@ -170,19 +171,6 @@ def alone(folder: Path) -> Iterator[None]:
         yield
 
 
-def install(voice: Path, target: Path) -> None:
-    """Copy the folder *voice* to *target*, in place of an older one; nobody sees half of it."""
-    parts = target.parent / ".parts"
-    # Voices are looked for one level deep: these two are not found.
-    part, old = parts / "new", parts / "old"
-    shutil.rmtree(parts, ignore_errors=True)
-    shutil.copytree(voice, part)
-    if target.exists():
-        target.replace(old)
-    part.replace(target)
-    shutil.rmtree(parts)
-
-
 def _recipe(sources: Sequence[Path], name: str | None, start_from: Path | None, pace: str | None) -> Recipe:
     """Raises RecipeError."""
     if len(sources) == 1 and sources[0].is_file():
@@ -259,13 +247,18 @@ def main(
     settings = Settings(device, workers or Settings().workers, picture_every, checkpoint_every)
     torch.set_num_threads(threads or Settings().workers)
     work = Work(recipe, work_folder / recipe.name, settings)
+    if warning := warning_of(recipe.licences):
+        click.echo(f"warning: {warning}", err=True)
+    stages = _chosen(only, until)
+    target = voices / recipe.name
+    is_installed = stages[-1].name == STAGES[-1].name and not only
+    if is_installed:
+        refuse_foreign(target)
     with alone(work.folder):
         if again:
             forget(work, again)
-        stages = _chosen(only, until)
         run(work, stages)
-        if stages[-1].name == STAGES[-1].name and not only:
-            target = voices / recipe.name
+        if is_installed:
             install(work.folder / "voice", target)
             _say_where(work, target)
 

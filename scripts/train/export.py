@@ -29,11 +29,12 @@ from edge_tts.models.two_stage import (
 from scripts.train import pictures
 from scripts.train.f0 import read_ranges
 from scripts.train.features import Floats
+from scripts.train.licences import licence_of
 from scripts.train.networks import CHANNELS, N_ACCENTS, N_BINS, N_MELS, Acoustic, Prosody, Vocoder
 from scripts.train.phonemes import Spoken, n_tokens, read_spoken, read_tokens
 from scripts.train.recipe import LICENCE_FILE
 from scripts.train.stage import Work, whole, write_json
-from scripts.train.voice_folder import learned_from, licence_of
+from scripts.train.voice_folder import learned_from
 
 OPSET = 17
 TOLERANCE = 1e-4

@@ -18,11 +18,11 @@ from pathlib import Path
 
 from scripts.train import scoreboard
 from scripts.train.figures import Clip
+from scripts.train.licences import licence_of
 from scripts.train.recipe import Corpus, Recipe, RecipeError
 from scripts.train.recipe_file import read_recipe
 from scripts.train.report import hours
 from scripts.train.stage import Work
-from scripts.train.voice_folder import licence_of
 
 NOTES = """\
 Every column was judged in one run, on texts that this training has held out: compare columns with each other, first of

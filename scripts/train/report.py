@@ -22,10 +22,10 @@ from tqdm import tqdm
 from edge_tts.speech import Audio
 from scripts.train.evaluate import Voice
 from scripts.train.export import one_of_each_speaker
+from scripts.train.licences import licence_of
 from scripts.train.phonemes import Spoken, read_spoken
 from scripts.train.recipe import Corpus, Utterance
 from scripts.train.stage import Work, whole
-from scripts.train.voice_folder import licence_of
 
 N_MOMENTS = 4
 """Of a training are shown, the first and the last among them."""

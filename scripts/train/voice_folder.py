@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,13 +12,15 @@ import yaml
 
 from scripts.train.emotions import EMOTIONS
 from scripts.train.features import SAMPLE_RATE
+from scripts.train.licences import licence_of, meaning, warning_of
 from scripts.train.recipe import Corpus, Recipe
 from scripts.train.stage import Work
 
 MOST_BYTES = 12 << 20
 """Of all files: more, and small boxes would feel it."""
 
-HEADER = "# Written by scripts/train; edge_tts/models/base.py (VoiceSpec) says what each key means.\n"
+WRITTEN = "# Written by scripts/train"
+HEADER = f"{WRITTEN}; edge_tts/models/base.py (VoiceSpec) says what each key means.\n"
 
 
 class VoiceFolderError(RuntimeError):
@@ -79,27 +80,6 @@ def learned_from(recipe: Recipe) -> str:
     return ", ".join([*own, *before])
 
 
-def licence_of(licences: Sequence[str]) -> str:
-    """What covers all of *licences* (SPDX): the one that asks for all that the others ask for, of Creative Commons; or
-    all of them, joined by AND."""
-    different = sorted(set(licences))
-    if all(_conditions(each) is not None for each in different):
-        asked = set().union(*(_conditions(each) or set() for each in different))
-        # Of versions of the same, the latest.
-        covering = [each for each in different if _conditions(each) == asked]
-        if covering:
-            return covering[-1]
-    return " AND ".join(different)
-
-
-def _conditions(licence: str) -> set[str] | None:
-    """Of a Creative Commons licence: BY, SA, NC, ND. None if it is none of them."""
-    if licence.upper().startswith("CC0"):
-        return set()
-    match = re.fullmatch(r"CC((?:-(?:BY|SA|NC|ND))+)(?:-\d\.\d)?", licence.upper())
-    return set(match[1].strip("-").split("-")) if match else None
-
-
 def attribution(recipe: Recipe) -> str:
     licence = licence_of(recipe.licences)
     before = (
@@ -113,7 +93,7 @@ def attribution(recipe: Recipe) -> str:
         "| speaker | language | recordings | licence |\n|---|---|---|---|\n"
         + "".join(map(_row, recipe.corpora))
         + before
-        + f"\nLicence of the whole: {licence}. {_meaning(licence)}\n\n"
+        + f"\nLicence of the whole: {licence}. {warning_of(recipe.licences) or meaning(licence)}\n\n"
         "Sound made with it needs no notice from us; what the licences of the recordings mean for it is for your own"
         " counsel.\n\nThe graphs are in 8 bits, the first and last layers in float32 (scripts/train/int8.py).\n"
     )
@@ -125,15 +105,30 @@ def _row(corpus: Corpus) -> str:
     )
 
 
-def _meaning(licence: str) -> str:
-    conditions = _conditions(licence)
-    if conditions is None:
-        return "Keep to what each of them asks when you pass the voice on."
-    sentences = {
-        "BY": "Give credit as above when you pass the voice on.",
-        "SA": "Pass changed versions on under the same licence.",
-        "NC": "Do not use it to make money.",
-        "ND": "Do not pass changed versions on.",
-    }
-    said = [sentence for condition, sentence in sentences.items() if condition in conditions]
-    return " ".join(said) or "It asks for nothing."
+def refuse_foreign(target: Path) -> None:
+    """Raises VoiceFolderError if *target* is there but is no voice that a training has made."""
+    path = target / "voice.yaml"
+    if target.exists() and not (path.is_file() and path.read_text(encoding="utf-8").startswith(WRITTEN)):
+        raise VoiceFolderError(
+            f"{target} is there already, and no training has made it ({path.name} does not begin with {WRITTEN!r});"
+            " give the new voice another --name, or --install it in another folder"
+        )
+
+
+def install(voice: Path, target: Path) -> None:
+    """Copy the folder *voice* to *target*, in place of an older one, of which stays what the new one does not bring
+    and its voice.yaml does not name: what was written about it. Nobody sees half of it. Raises VoiceFolderError."""
+    refuse_foreign(target)
+    parts = target.parent / ".parts"
+    # Voices are looked for one level deep: these two are not found.
+    part, old = parts / "new", parts / "old"
+    shutil.rmtree(parts, ignore_errors=True)
+    shutil.copytree(voice, part)
+    if target.exists():
+        named = yaml.safe_load((target / "voice.yaml").read_text(encoding="utf-8"))["files"].values()
+        for path in target.iterdir():
+            if path.is_file() and path.name not in named and not (part / path.name).exists():
+                shutil.copy2(path, part)
+        target.replace(old)
+    part.replace(target)
+    shutil.rmtree(parts)
