@@ -27,6 +27,7 @@ from edge_tts.models.two_stage import DECODER_MARGIN, VOCODER_MARGIN
 from scripts.train.__main__ import STAGES, all_ingredients, alone, forget, main, run
 from scripts.train.align import best_path
 from scripts.train.clean import MARGIN_S, PEAK, RMS, clean, gated, levelled, trimmed
+from scripts.train.discriminators import MelDiscriminator, rival_losses
 from scripts.train.emotions import EMOTIONS
 from scripts.train.f0 import cleaned, pitch
 from scripts.train.features import SAMPLE_RATE, Floats, log_mel
@@ -491,7 +492,7 @@ class Killed(Exception):  # noqa: N818
     """In place of the signal."""
 
 
-def learn(folder: Path, n_steps: int, killed_at: int = -1) -> Tensor:
+def learn(folder: Path, n_steps: int, killed_at: int = -1, seed: int = 0) -> Tensor:
     """The weights of two layers at different rates after *n_steps*."""
     torch.manual_seed(0)
     network = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 1))
@@ -500,7 +501,8 @@ def learn(folder: Path, n_steps: int, killed_at: int = -1) -> Tensor:
         {"params": network[1].parameters(), "lr": 1e-3},
     ]
     optimizer = torch.optim.AdamW(groups)
-    training = Training(folder, Settings(checkpoint_every=4), {"network": network}, {"network": optimizer})
+    work = Work(Recipe("voice", (), seed=seed), folder, Settings(checkpoint_every=4))
+    training = Training(folder, work, {"network": network}, {"network": optimizer})
     for step in training.steps(n_steps, "test"):
         if step == killed_at:
             raise Killed
@@ -509,12 +511,20 @@ def learn(folder: Path, n_steps: int, killed_at: int = -1) -> Tensor:
     return torch.cat([each.detach().flatten() for each in network.parameters()])
 
 
-def test_a_killed_training_goes_on_as_if_nothing_had_happened(tmp_path: Path) -> None:
-    whole_run = learn(tmp_path / "whole", 20)
+@pytest.mark.parametrize("seed", [0, 7])
+def test_a_killed_training_goes_on_as_if_nothing_had_happened(tmp_path: Path, seed: int) -> None:
+    whole_run = learn(tmp_path / "whole", 20, seed=seed)
     with pytest.raises(Killed):
-        learn(tmp_path / "killed", 20, killed_at=10)
+        learn(tmp_path / "killed", 20, killed_at=10, seed=seed)
     assert torch.load(tmp_path / "killed" / "checkpoint.pt", weights_only=True)["step"] == 8
-    assert torch.equal(learn(tmp_path / "killed", 20), whole_run)
+    assert torch.equal(learn(tmp_path / "killed", 20, seed=seed), whole_run)
+
+
+def test_every_step_has_its_own_chance_by_the_seed(tmp_path: Path) -> None:
+    # All weights begin alike, and the batches are drawn by torch in the steps.
+    learned = [learn(tmp_path / str(seed), 5, seed=seed) for seed in (0, 1, 2)]
+    assert not torch.equal(learned[0], learned[1])
+    assert not torch.equal(learned[1], learned[2])
 
 
 # --- Networks and synthesis ------------------------------------------------------------------------------
@@ -557,6 +567,18 @@ def test_the_vocoder_reaches_as_far_as_the_run_time_allows_for() -> None:
 @pytest.fixture
 def chance() -> np.random.Generator:
     return np.random.default_rng(0)
+
+
+def test_a_judge_teaches_and_does_not_learn_from_it() -> None:
+    judge = MelDiscriminator(channels=4)
+    recorded, made = torch.randn(2, 1, 20, 80)
+    made.requires_grad_(True)
+    adversarial, matching = rival_losses(judge, recorded, made)
+    (adversarial + matching).backward()  # type: ignore[no-untyped-call]
+    assert made.grad is not None
+    assert made.grad.abs().sum() > 0
+    assert all(each.grad is None and each.requires_grad for each in judge.parameters())
+    assert rival_losses(judge, recorded, recorded)[1] == 0
 
 
 def test_training_and_run_time_make_the_same_sound(chance: np.random.Generator) -> None:

@@ -17,12 +17,7 @@ from torch.nn import functional
 
 from scripts.train import pictures
 from scripts.train.data import Batch, Frames, Item, Tokens, batch_of, learned, mean_over, read_items
-from scripts.train.discriminators import (
-    MelDiscriminator,
-    adversarial_loss,
-    discriminator_loss,
-    matching_loss,
-)
+from scripts.train.discriminators import MelDiscriminator, discriminator_loss, rival_losses
 from scripts.train.networks import Acoustic, Decoded
 from scripts.train.phonemes import n_tokens
 from scripts.train.stage import Work, whole, write_json
@@ -68,7 +63,7 @@ def learn(work: Work, folder: Path, network: Acoustic, items: list[Item]) -> Non
     """Until each utterance's own figures are met on average."""
     own = learned(work, items)
     optimizer = torch.optim.AdamW(network.parameters(), RATE_TO_GO_ON if work.recipe.start_from else RATE)
-    training = Training(folder, work.settings, {"acoustic": network}, {"acoustic": optimizer})
+    training = Training(folder, work, {"acoustic": network}, {"acoustic": optimizer})
     batches = Batches([len(each.mel) for each in own], BATCH_FRAMES, work.recipe.seed)
     network.train()
     for step in training.steps(work.recipe.steps.acoustic, "acoustic"):
@@ -125,7 +120,7 @@ def sharpen(work: Work, folder: Path, network: Acoustic, items: list[Item]) -> N
     optimizer = torch.optim.AdamW(network.parameters(), SHARPENING_RATE, betas=(0.5, 0.9))
     opponent = torch.optim.AdamW(discriminator.parameters(), DISCRIMINATOR_RATE, betas=(0.5, 0.9))
     training = Training(
-        folder, work.settings, {"acoustic": network, "discriminator": discriminator},
+        folder, work, {"acoustic": network, "discriminator": discriminator},
         {"acoustic": optimizer, "discriminator": opponent},
     )  # fmt: skip
     batches = Batches([len(each.mel) for each in own], SHARPENING_FRAMES, work.recipe.seed + 1)
@@ -137,14 +132,11 @@ def sharpen(work: Work, folder: Path, network: Acoustic, items: list[Item]) -> N
         with torch.autocast(batch.mel.device.type, torch.bfloat16):
             opposed = discriminator_loss(discriminator(recorded_crops), discriminator(made_crops.detach()))
         take_step(opponent, opposed, [discriminator], clip=10)
-        with torch.autocast(batch.mel.device.type, torch.bfloat16):
-            with torch.no_grad():
-                recorded = discriminator(recorded_crops)
-            made = discriminator(made_crops)
+        adversarial, matching = rival_losses(discriminator, recorded_crops, made_crops)
         losses = {
             **figures_losses(decoded, batch),
-            "adversarial": adversarial_loss(made),
-            "matching": MATCHING_WEIGHT * matching_loss(recorded, made),
+            "adversarial": adversarial,
+            "matching": MATCHING_WEIGHT * matching,
         }
         take_step(optimizer, sum_of(losses), [network])
         training.note(**losses, discriminator=opposed)

@@ -71,7 +71,7 @@ def align(work: Work) -> None:
     refuse_most_dropped(work, "align", [each.id for each in spoken], dropped)
     network = Aligner(max(numbers.values()) + 1, len(work.recipe.speakers)).to(work.settings.device)
     optimizer = torch.optim.Adam(network.parameters(), RATE)
-    training = Training(folder, work.settings, {"aligner": network}, {"aligner": optimizer})
+    training = Training(folder, work, {"aligner": network}, {"aligner": optimizer})
     # Held-out ones learn too: here they are measured, not spoken.
     batches = Batches([len(heard[index].mel) for index in long_enough], BATCH_FRAMES, work.recipe.seed)
     for step in training.steps(work.recipe.steps.align, "align"):

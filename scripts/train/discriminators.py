@@ -143,3 +143,14 @@ def matching_loss(recorded: list[Features], made: list[Features]) -> Tensor:
             wanted = r.detach().float()
             losses.append((wanted - m.float()).abs().mean() / wanted.abs().mean().clamp(min=1e-4))
     return torch.stack(losses).mean()
+
+
+def rival_losses(judge: nn.Module, recorded: Tensor, made: Tensor) -> tuple[Tensor, Tensor]:
+    """Adversarial and matching loss of what was *made*; *judge* itself learns nothing from them."""
+    judge.requires_grad_(False)
+    with torch.autocast(made.device.type, torch.bfloat16):
+        with torch.no_grad():
+            wanted = judge(recorded)
+        found = judge(made)
+    judge.requires_grad_(True)
+    return adversarial_loss(found), matching_loss(wanted, found)

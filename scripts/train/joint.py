@@ -20,7 +20,7 @@ from edge_tts.models.two_stage import DECODER_MARGIN, frame_inputs
 from scripts.train import pictures
 from scripts.train.acoustic import decode, decode_hidden, held_out, pitch_losses, read_acoustic
 from scripts.train.data import Frames, Item, batch_of, read_items, tokens_of
-from scripts.train.discriminators import MelDiscriminator, adversarial_loss, discriminator_loss, matching_loss
+from scripts.train.discriminators import MelDiscriminator, discriminator_loss, rival_losses
 from scripts.train.features import SAMPLE_RATE
 from scripts.train.networks import Acoustic, Decoded, Vocoder
 from scripts.train.stage import Work, whole
@@ -60,7 +60,7 @@ def joint(work: Work) -> None:
         betas=(0.8, 0.99), weight_decay=0.0,
     )  # fmt: skip
     training = Training(
-        folder, work.settings,
+        folder, work,
         {"acoustic": acoustic, "vocoder": vocoder, "sound": rivals.discriminator, "mel": mel_judge},
         {"both": optimizer, "sound": rivals.optimizer, "mel": mel_opponent},
     )  # fmt: skip
@@ -152,16 +152,8 @@ def _frame_losses(crop: Crop, decoded: Decoded, frames: Frames) -> dict[str, Ten
 
 
 def _mel_losses(judge: MelDiscriminator, recorded: Tensor, made: Tensor) -> dict[str, Tensor]:
-    judge.requires_grad_(False)
-    with torch.autocast(made.device.type, torch.bfloat16):
-        with torch.no_grad():
-            features = judge(recorded)
-        own = judge(made)
-    judge.requires_grad_(True)
-    return {
-        "mel_adversarial": adversarial_loss(own),
-        "mel_matching": MEL_MATCHING_WEIGHT * matching_loss(features, own),
-    }
+    adversarial, matching = rival_losses(judge, recorded, made)
+    return {"mel_adversarial": adversarial, "mel_matching": MEL_MATCHING_WEIGHT * matching}
 
 
 @torch.no_grad()

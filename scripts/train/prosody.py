@@ -37,7 +37,7 @@ def prosody(work: Work) -> None:
     optimizer = torch.optim.AdamW(
         network.parameters(), RATE_TO_GO_ON if goes_on else RATE, weight_decay=WEIGHT_DECAY
     )
-    training = Training(folder, work.settings, {"prosody": network}, {"prosody": optimizer})
+    training = Training(folder, work, {"prosody": network}, {"prosody": optimizer})
     batches = Batches([len(each.tokens) for each in own], BATCH_TOKENS, work.recipe.seed)
     network.train()
     for step in training.steps(work.recipe.steps.prosody, "prosody"):

@@ -16,11 +16,14 @@ from tqdm import tqdm
 
 from scripts.train import pictures
 from scripts.train.recipe import Recipe, RecipeError
-from scripts.train.stage import Settings, whole
+from scripts.train.stage import Work, whole
 
 _T = TypeVar("_T")
 WARM_UP = 100
 """Steps until the full rate: Adam's second moments are wild at first."""
+
+SEED_STRIDE = 1_000_003
+"""Between the chances of the same step of two seeds: more than steps, and within the 32 bits that PyTorch looks at."""
 
 
 class Training:
@@ -29,12 +32,13 @@ class Training:
     def __init__(
         self,
         folder: Path,
-        settings: Settings,
+        work: Work,
         networks: Mapping[str, nn.Module],
         optimizers: Mapping[str, torch.optim.Optimizer],
     ) -> None:
         self._folder = folder
-        self._settings = settings
+        self._settings = work.settings
+        self._seed = work.recipe.seed
         self._networks = networks
         self._optimizers = optimizers
         self._rates = {
@@ -65,7 +69,7 @@ class Training:
         saved = time.monotonic()
         while self._step < n_steps:
             self._set_rates(self._step / n_steps)
-            torch.manual_seed(self._step)
+            torch.manual_seed(self._step + SEED_STRIDE * self._seed)
             yield self._step
             self._step += 1
             bar.update()

@@ -17,12 +17,7 @@ from edge_tts.models.source_filter import HOP
 from scripts.train import pictures
 from scripts.train.acoustic import held_out
 from scripts.train.data import Item, read_items
-from scripts.train.discriminators import (
-    SoundDiscriminator,
-    adversarial_loss,
-    discriminator_loss,
-    matching_loss,
-)
+from scripts.train.discriminators import SoundDiscriminator, discriminator_loss, rival_losses
 from scripts.train.features import FLOOR, N_MELS, SAMPLE_RATE, Floats
 from scripts.train.networks import Vocoder
 from scripts.train.stage import Work, whole
@@ -62,7 +57,7 @@ def vocoder(work: Work) -> None:
         network.parameters(), ADVERSARIAL_RATE if goes_on else RATE, betas=(0.8, 0.99)
     )
     training = Training(
-        folder, work.settings, {"vocoder": network, "discriminator": rivals.discriminator},
+        folder, work, {"vocoder": network, "discriminator": rivals.discriminator},
         {"vocoder": optimizer, "discriminator": rivals.optimizer},
     )  # fmt: skip
     draw = Crops([each for each in items if not each.is_held_out], work.recipe.seed)
@@ -194,16 +189,8 @@ class Rivals:
 
     def losses(self, recorded: Tensor, made: Tensor) -> dict[str, Tensor]:
         """Each already with its weight."""
-        self.discriminator.requires_grad_(False)
-        with torch.autocast(made.device.type, torch.bfloat16):
-            with torch.no_grad():
-                features = self.discriminator(recorded)
-            own = self.discriminator(made)
-        self.discriminator.requires_grad_(True)
-        return {
-            "adversarial": ADVERSARIAL_WEIGHT * adversarial_loss(own),
-            "matching": MATCHING_WEIGHT * matching_loss(features, own),
-        }
+        adversarial, matching = rival_losses(self.discriminator, recorded, made)
+        return {"adversarial": ADVERSARIAL_WEIGHT * adversarial, "matching": MATCHING_WEIGHT * matching}
 
 
 @torch.no_grad()
