@@ -240,6 +240,42 @@ def test_two_voices_are_judged_beside_natural_speech(
                 assert each["verdict"] == "equal", each
 
 
+def test_a_text_that_cannot_be_said_is_listed_and_the_others_are_judged(
+    work: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("EDGE_TTS_QUALITY", raising=False)
+    clean = tmp_path / "clean"
+    shutil.copytree(work / "clean", clean)
+    shutil.copy(clean / "kathleen" / "one.flac", clean / "kathleen" / "dots.flac")
+    listed = json.loads((clean / "utterances.json").read_text(encoding="utf-8"))
+    dots = utterance("kathleen/dots", "kathleen", "…", is_held_out=True)
+    (clean / "utterances.json").write_text(json.dumps([dots, *listed]), encoding="utf-8")
+    figures = tmp_path / "figures.json"
+    options = ["--recordings", str(tmp_path), "--announcements", "0", "--json", str(figures)]
+    assert main([str(BUNDLED), *options]) == 0
+    assert {each.id for each in read_clips(figures)} == {f"{speaker}/one" for speaker in TEXTS}
+    printed = capsys.readouterr()
+    assert "skipped 1 of 4 recordings, which cannot be said: kathleen/dots: the text has nothing to say" in (
+        printed.err
+    )
+    assert "### kathleen, 1 held-out recordings" in printed.out
+    assert "without DNSMOS: its figures are left out; --quality or EDGE_TTS_QUALITY names" in printed.err
+    assert "DNSMOS" not in printed.out
+    only_dots = [each for each in [dots, *listed] if each["id"] == "kathleen/dots"]
+    (clean / "utterances.json").write_text(json.dumps(only_dots), encoding="utf-8")
+    assert main([str(BUNDLED), *options]) == 1
+    assert "none of the held-out texts can be said" in capsys.readouterr().err
+
+
+def test_a_folder_without_dnsmos_is_told_what_is_missing(
+    work: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "sig_bak_ovr.onnx").touch()
+    with pytest.raises(SystemExit):
+        main([str(BUNDLED), "--recordings", str(work), "--quality", str(tmp_path)])
+    assert "model_v8.onnx is missing; docs/training.md says" in capsys.readouterr().err
+
+
 def test_a_folder_that_is_no_training(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(BUNDLED), "--recordings", str(tmp_path)]) == 1
     assert "utterances.json cannot be read" in capsys.readouterr().err

@@ -1,7 +1,7 @@
 """Is it a good voice? Figures of voices beside those of natural recordings, all judged in one run.
 
     scripts/train/evaluate VOICE_FOLDER… --recordings build/train/NAME [--texts 20] [--announcements 12]
-        [--markdown F] [--plot F.svg] [--json F]
+        [--markdown F] [--plot F.svg] [--json F] [--quality FOLDER]
 
 Each speaker's held-out recordings, which no training has seen, are judged three ways: as they are; copied (their
 spectrum and pitch through the voice's vocoder, which is the best it can do); and their texts said by the voice. What
@@ -15,8 +15,9 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ from tqdm import tqdm
 from edge_tts.app import build_synthesizer
 from edge_tts.audio import join, resampled
 from edge_tts.config import CacheConfig, Config, MemoryConfig, VoicesConfig
-from edge_tts.errors import NothingToSayError, SpeechError
+from edge_tts.errors import NothingToSayError, RequestError, SpeechError
 from edge_tts.metrics import Metrics
 from edge_tts.models.base import VoiceSpec
 from edge_tts.models.session import open_session
@@ -44,11 +45,8 @@ from scripts.train.f0 import pitch
 from scripts.train.features import SAMPLE_RATE, Floats, log_mel, read_sound
 from scripts.train.figures import COPY, NATURAL, SPEECH, Clip
 from scripts.train.held_out import Recording, held_out
-from scripts.train.judges import Dnsmos, Listener, at_level, for_judges, word_errors, words
+from scripts.train.judges import GRAPHS, Dnsmos, Listener, at_level, for_judges, word_errors, words
 from scripts.train.recipe import RecipeError
-
-QUALITY = Path(__file__).parents[3] / "shared" / "quality"
-"""Where DNSMOS is looked for if neither --quality nor EDGE_TTS_QUALITY says otherwise."""
 
 MEMORY_MB = 1 << 20
 
@@ -170,18 +168,36 @@ def judged(recording: Recording, voices: Sequence[Voice], judges: Judges) -> lis
     return clips
 
 
-def announced(language: str, n_texts: int, voices: Sequence[Voice], judges: Judges) -> list[Clip]:
-    """The first *n_texts* announcements in *language* by the default speaker of each voice that speaks it."""
+def announced(language: str, number: int, voices: Sequence[Voice], judges: Judges) -> list[Clip]:
+    """Announcement *number* (from 1) in *language* by the default speaker of each voice that speaks it."""
+    text = ANNOUNCEMENTS[language][number - 1]
     clips = []
-    for number, text in enumerate(ANNOUNCEMENTS[language][:n_texts], 1):
-        for voice in voices:
-            if language in voice.languages:
-                speaker = voice.spec.default_speakers.get(language, next(iter(voice.spec.speakers), ""))
-                spoken, _ = voice.say(text, speaker, language)
-                scores = judges.scores(spoken, text, language) | {"pinned": pinned(spoken.samples)}
-                identity = f"announcements/{language}/{number:02}"
-                column = f"{voice.label} {SPEECH}"
-                clips.append(Clip(identity, speaker, column, SPEECH, scores, announced_in=language))
+    for voice in voices:
+        if language in voice.languages:
+            speaker = voice.spec.default_speakers.get(language, next(iter(voice.spec.speakers), ""))
+            spoken, _ = voice.say(text, speaker, language)
+            scores = judges.scores(spoken, text, language) | {"pinned": pinned(spoken.samples)}
+            identity = f"announcements/{language}/{number:02}"
+            column = f"{voice.label} {SPEECH}"
+            clips.append(Clip(identity, speaker, column, SPEECH, scores, announced_in=language))
+    return clips
+
+
+def all_of(title: str, tasks: Mapping[str, Callable[[], list[Clip]]]) -> list[Clip]:
+    """The clips of all *tasks* (by name), but of those whose text a voice cannot say, which are listed: so all voices
+    are judged by the same texts."""
+    clips: list[Clip] = []
+    skipped: list[str] = []
+    for name, make in tqdm(tasks.items(), title):
+        try:
+            clips += make()
+        except RequestError as error:
+            skipped.append(f"{name}: {error}")
+    if skipped:
+        listed = "; ".join(skipped)
+        print(
+            f"skipped {len(skipped)} of {len(tasks)} {title}, which cannot be said: {listed}", file=sys.stderr
+        )
     return clips
 
 
@@ -212,13 +228,32 @@ def evaluate(
                 f"no speaker of {work} is in the voices, whose are {', '.join(sorted(speakers))}"
             )
         judges = Judges(Dnsmos(quality) if quality else None, Listener())
-        clips = [clip for each in tqdm(recordings, "recordings") for clip in judged(each, voices, judges)]
-        spoken = [
-            language for language in ANNOUNCEMENTS if any(language in each.languages for each in voices)
-        ]
-        for language in tqdm(spoken, "announcements"):
-            clips += announced(language, n_announcements, voices, judges)
-        return clips
+        clips = all_of("recordings", {each.id: partial(judged, each, voices, judges) for each in recordings})
+        if not clips:
+            raise RecipeError("none of the held-out texts can be said by the voices; wanted one at least")
+        announcements = {
+            f"{language}/{number:02}": partial(announced, language, number, voices, judges)
+            for language, texts in ANNOUNCEMENTS.items()
+            if any(language in each.languages for each in voices)
+            for number in range(1, min(n_announcements, len(texts)) + 1)
+        }
+        return [*clips, *all_of("announcements", announcements)]
+
+
+def dnsmos_folder(parser: argparse.ArgumentParser, asked: Path | None) -> Path | None:
+    """Where the graphs of DNSMOS are; None, having said so, if nobody names a folder."""
+    named = asked or Path(os.environ.get("EDGE_TTS_QUALITY", ""))
+    if named == Path():
+        print(
+            "without DNSMOS: its figures are left out; --quality or EDGE_TTS_QUALITY names the folder with"
+            f" {' and '.join(GRAPHS)} (docs/training.md)",
+            file=sys.stderr,
+        )
+        return None
+    missing = [name for name in GRAPHS if not (named / name).is_file()]
+    if missing:
+        parser.error(f"--quality: {named / missing[0]} is missing; docs/training.md says where it comes from")
+    return named
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -229,7 +264,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--recordings", type=Path, required=True, help="the folder of a training: build/train/NAME"
     )
-    parser.add_argument("--quality", type=Path, help="folder with the two graphs of DNSMOS")
+    parser.add_argument(
+        "--quality", type=Path, help="folder with the two graphs of DNSMOS; EDGE_TTS_QUALITY without it"
+    )
     parser.add_argument("--texts", type=int, default=20, help="held-out texts of each speaker (20)")
     parser.add_argument(
         "--announcements", type=int, default=12, help="of each language at most; 0: none (12)"
@@ -238,14 +275,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--plot", type=Path, help="also draw them here, as SVG")
     parser.add_argument("--json", type=Path, help="also write everything here, each clip's figures included")
     options = parser.parse_args(arguments)
-    quality = options.quality or Path(os.environ.get("EDGE_TTS_QUALITY") or QUALITY)
-    if not quality.is_dir():
-        if options.quality:
-            parser.error(f"--quality: {quality} is no folder")
-        print(
-            f"no DNSMOS: {quality} is not there; --quality or EDGE_TTS_QUALITY may name it", file=sys.stderr
-        )
-        quality = None
+    quality = dnsmos_folder(parser, options.quality)
     try:
         clips = evaluate(options.voices, options.recordings, quality, options.texts, options.announcements)
     except (RecipeError, SpeechError) as error:

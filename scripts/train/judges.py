@@ -39,6 +39,8 @@ POLYNOMIALS = {
 """From raw outputs to mean opinions, as published."""
 
 OPINIONS = (*POLYNOMIALS, "P808")
+GRAPHS = ("sig_bak_ovr.onnx", "model_v8.onnx")
+"""Of P.835 and P.808; from the folder DNSMOS of github.com/microsoft/DNS-Challenge."""
 
 
 def at_level(samples: Floats) -> Floats:
@@ -62,10 +64,8 @@ class Dnsmos:
     """Mean opinions, 1 to 5."""
 
     def __init__(self, folder: Path) -> None:
-        """*folder* holds sig_bak_ovr.onnx and model_v8.onnx, from github.com/microsoft/DNS-Challenge. Raises
-        VoiceLoadError."""
-        self._p835 = open_session(folder / "sig_bak_ovr.onnx", None, threads=1)
-        self._p808 = open_session(folder / "model_v8.onnx", None, threads=1)
+        """*folder* holds GRAPHS. Raises VoiceLoadError."""
+        self._p835, self._p808 = (open_session(folder / name, None, threads=1) for name in GRAPHS)
 
     def judge(self, heard: Floats) -> dict[str, float]:
         """*heard* at JUDGED_RATE; opinions averaged over its windows."""
