@@ -38,3 +38,79 @@ def test_only_vowels_with_a_digit_are_stressed() -> None:
         False,
         False,
     ]
+
+
+@pytest.mark.parametrize(
+    ("ipa", "symbols"),
+    [
+        ("həlˈoʊ wˈɜːld", "HH AH0 L OW1 | W ER1 L D"),
+        ("bˈʌʔn̩ lˈɪɾəl", "B AH1 AH0 N | L IH1 D AH0 L"),
+        ("ˌædmɚˈeɪʃən", "AE2 D M ER0 EY1 SH AH0 N"),
+        ("tʃˈɜːtʃ dʒˈʌdʒ", "CH ER1 CH | JH AH1 JH"),
+        ("fˈɔːɹ jˈɪɹ fˈaɪɚ", "F AO1 R | Y IH1 R | F AY1 ER0"),
+        ("mˈyːlɐ bˈax", "M Y UW1 L AH0 | B AA1 HH"),
+    ],
+)
+def test_ipa_as_symbols(ipa: str, symbols: str) -> None:
+    words, unknown = arpabet.from_ipa(ipa)
+    assert (" | ".join(map(" ".join, words)), unknown) == (symbols, [])
+
+
+def test_letters_without_a_near_sound_are_named() -> None:
+    assert arpabet.from_ipa("a☃ ǂ") == ([["AA0"]], ["☃", "ǂ"])
+
+
+@pytest.mark.parametrize(
+    "vowel", ["AA", "AE", "AH", "AO", "AW", "AY", "EH", "ER", "EY", "IH", "IY", "OW", "OY", "UH", "UW"]
+)
+@pytest.mark.parametrize("digit", "012")
+def test_vowels_survive_the_way_over_ipa(vowel: str, digit: str) -> None:
+    assert arpabet.from_ipa(arpabet.to_ipa(vowel + digit)) == ([[vowel + digit]], [])
+
+
+@pytest.mark.parametrize(
+    "consonant",
+    [
+        "B",
+        "CH",
+        "D",
+        "DH",
+        "F",
+        "G",
+        "HH",
+        "JH",
+        "K",
+        "L",
+        "M",
+        "N",
+        "NG",
+        "P",
+        "R",
+        "S",
+        "SH",
+        "T",
+        "TH",
+        "V",
+        "W",
+        "Y",
+        "Z",
+        "ZH",
+    ],
+)
+def test_consonants_survive_the_way_over_ipa(consonant: str) -> None:
+    assert arpabet.from_ipa(arpabet.to_ipa(consonant)) == ([[consonant]], [])
+
+
+@pytest.mark.parametrize(
+    ("word", "syllables"),
+    [
+        ("HH AH0 L OW1", "HH AH0 . L OW1"),
+        ("S IH1 NG ER0", "S IH1 NG . ER0"),
+        ("EH1 K S T R AH0", "EH1 K . S T R AH0"),
+        ("S T R EH1 NG K TH S", "S T R EH1 NG K TH S"),
+        ("S", "S"),
+        ("AY1 AH0 N", "AY1 . AH0 N"),
+    ],
+)
+def test_words_come_apart_into_syllables(word: str, syllables: str) -> None:
+    assert " . ".join(map(" ".join, arpabet.syllables(word.split()))) == syllables

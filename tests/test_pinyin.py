@@ -133,3 +133,12 @@ def test_every_character_gets_its_syllable(text: str) -> None:
     syllables = pinyin.syllables(text)
     hanzi = [c for c in text if c in "一不好你我了得地的儿只行长三百"]
     assert [s.hanzi for s in syllables if s.hanzi] == hanzi
+
+
+def test_words_keep_together_what_the_dictionary_knows() -> None:
+    breaths = pinyin.words("我们去北京，好吗")
+    assert [["".join(each.hanzi for each in word) for word in breath] for breath in breaths] == [
+        ["我们", "去", "北京"],
+        ["好", "吗"],
+    ]
+    assert pinyin.to_symbols(breaths[0][0]) == "wo3 men5"

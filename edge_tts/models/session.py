@@ -29,6 +29,9 @@ KEPT_BLOCK_BYTES = 32 << 20
 KEPT_BYTES = 128 << 20
 """Largest block, and most memory in all, that the C library keeps after it was freed."""
 
+_INTEGERS = {"tensor(int64)": np.int64, "tensor(int32)": np.int32}
+"""onnxruntime's names of what ids may be declared as: exports of the same model differ."""
+
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 
 
@@ -51,6 +54,9 @@ class Session:
         """Hex digest of the file it came from: part of the key of whatever it computed."""
 
         self.inputs: frozenset[str] = frozenset(node.name for node in session.get_inputs())
+        self._integers = {
+            node.name: _INTEGERS[node.type] for node in session.get_inputs() if node.type in _INTEGERS
+        }
         self.outputs: tuple[str, ...] = tuple(node.name for node in session.get_outputs())
 
     def require(self, inputs: Iterable[str], outputs: Iterable[str]) -> None:
@@ -68,9 +74,16 @@ class Session:
             )
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        """Outputs by name. Raises SynthesisError if the graph fails or its result is not finite."""
+        """Outputs by name; integers are given in the type that the graph declares. Raises SynthesisError if the graph
+        fails or its result is not finite."""
+        given = {
+            name: value.astype(self._integers.get(name, value.dtype), copy=False)
+            if value.dtype.kind == "i"
+            else value
+            for name, value in inputs.items()
+        }
         try:
-            values = self._session.run(None, dict(inputs))
+            values = self._session.run(None, given)
         # onnxruntime's exceptions share no base below Exception (they come from pybind11).
         except Exception as error:
             # The message may quote ids, never text: the graph has seen none.

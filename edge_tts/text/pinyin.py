@@ -11,7 +11,7 @@ import gc
 import sys
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 
 from edge_tts.errors import MarkupError
@@ -113,7 +113,12 @@ def syllables(text: str) -> list[Syllable]:
     Anything but Chinese characters and letters says nothing and ends a breath: no tone acts across it.
     See `unreadable` for what cannot be said.
     """
-    return [syllable for breath in _breaths(text) for syllable in _read_breath(breath)]
+    return [syllable for breath in words(text) for word in breath for syllable in word]
+
+
+def words(text: str) -> list[list[list[Syllable]]]:
+    """The same as breaths of words (of the dictionary; else single characters) of syllables."""
+    return [_read_breath(breath) for breath in _breaths(text)]
 
 
 def unreadable(text: str) -> str:
@@ -185,8 +190,8 @@ def _breaths(text: str) -> Iterator[str]:
         yield breath
 
 
-def _read_breath(breath: str) -> list[Syllable]:
-    found: list[Syllable] = []
+def _read_breath(breath: str) -> list[list[Syllable]]:
+    found: list[list[Syllable]] = []
     chinese: list[str] = []
 
     def finish() -> None:
@@ -196,23 +201,20 @@ def _read_breath(breath: str) -> list[Syllable]:
     for word in _dictionary().cut(breath):
         if word.upper() in _LETTERS:
             finish()
-            found.extend(parse(each) for each in _LETTERS[word.upper()].split())
+            found.append([parse(each) for each in _LETTERS[word.upper()].split()])
         else:
             chinese.append(word)
     finish()
     return found
 
 
-def _read_words(words: Sequence[str]) -> list[Syllable]:
-    readings = [_in_context(words, index) for index in range(len(words))]
-    parsed = [[parse(each) for each in reading] for reading in readings]
-    tones = sandhi.in_context(
-        [Word(word, tuple(each.tone for each in one)) for word, one in zip(words, parsed, strict=True)]
-    )
-    flat = [syllable for one in parsed for syllable in one]
+def _read_words(words: Sequence[str]) -> list[list[Syllable]]:
+    parsed = [[parse(each) for each in _in_context(words, index)] for index in range(len(words))]
+    written = [Word(word, tuple(each.tone for each in one)) for word, one in zip(words, parsed, strict=True)]
+    tones = iter(sandhi.in_context(written))
     return [
-        Syllable(syllable.initial, syllable.final, tone, hanzi)
-        for syllable, tone, hanzi in zip(flat, tones, "".join(words), strict=True)
+        [replace(each, tone=next(tones), hanzi=hanzi) for each, hanzi in zip(one, word, strict=True)]
+        for word, one in zip(words, parsed, strict=True)
     ]
 
 
