@@ -122,6 +122,9 @@ class AudioConfig:
     """Sound device by name or part of it (`edgetts devices` lists them); null: the system's default."""
 
     wav_dir: Path = Path("wav")
+    null_pace: float = 1.0
+    """Seconds of sound that the null sink takes in one second; more than 1 is for tests."""
+
     sample_rate: int | None = None
     """Hertz given to the device; null: its default."""
 
@@ -152,6 +155,7 @@ class AudioConfig:
             raise ValueError(f"volume must be 0 to 100, not {self.volume}")
         if self.sample_rate is not None and not 8000 <= self.sample_rate <= 192000:
             raise ValueError(f"sample_rate must be 8000 to 192000 Hz, not {self.sample_rate}")
+        _between("null_pace", self.null_pace, 0.01, 10_000)
         _between("buffer_ms", self.buffer_ms, 10, 2000)
         _between("lead_in_ms", self.lead_in_ms, 0, 10_000)
         _between("fade_ms", self.fade_ms, 0, 1000)

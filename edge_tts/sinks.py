@@ -280,12 +280,15 @@ class WavSink:
 
 
 class NullSink:
-    """Silence that takes as long as speech: for boxes without a loudspeaker, tests and soak runs."""
+    """Silence that takes as long as speech: for boxes without a loudspeaker, tests and, at a higher *pace*, soak runs."""
 
     can_resume = True
 
-    def __init__(self, buffer_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, buffer_s: float, clock: Callable[[], float] = time.monotonic, pace: float = 1.0
+    ) -> None:
         self._buffer_s = buffer_s
+        self._pace = pace
         self._clock = clock
         self._sample_rate = 0
         self._heard_until_s: float | None = None
@@ -304,7 +307,7 @@ class NullSink:
     def write(self, samples: NDArray[np.float32]) -> bool:
         now_s = self._clock()
         until_s = now_s if self._heard_until_s is None else self._heard_until_s
-        self._heard_until_s = max(until_s, now_s) + len(samples) / self._sample_rate
+        self._heard_until_s = max(until_s, now_s) + len(samples) / self._sample_rate / self._pace
         time.sleep(max(0.0, self._heard_until_s - now_s - self._buffer_s))
         return now_s > until_s
 
@@ -325,5 +328,5 @@ def open_sink(config: AudioConfig) -> AudioSink:
     if config.sink == "wav":
         return WavSink(config.wav_dir)
     if config.sink == "null":
-        return NullSink(config.buffer_ms / 1000)
+        return NullSink(config.buffer_ms / 1000, pace=config.null_pace)
     return DeviceSink(config)

@@ -265,3 +265,14 @@ def test_the_null_sink_takes_as_long_as_speech() -> None:
     now_s = 101.0
     sink.rest()
     assert sink.write(np.zeros(10, np.float32)) is False
+
+
+def test_the_null_sink_at_ten_times_the_pace() -> None:
+    now_s = 100.0
+    sink = NullSink(0.2, clock=lambda: now_s, pace=10)
+    sink.start("a", 1000)
+    assert sink.write(np.zeros(1000, np.float32)) is False
+    now_s = 100.09
+    assert sink.write(np.zeros(10, np.float32)) is False
+    now_s = 100.2
+    assert sink.write(np.zeros(10, np.float32)) is True
