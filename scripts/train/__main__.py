@@ -31,6 +31,7 @@ from scripts.train.int8 import Int8Error, int8
 from scripts.train.joint import joint
 from scripts.train.licences import warning_of
 from scripts.train.mels import mels
+from scripts.train.paces import suited
 from scripts.train.phonemes import phonemes
 from scripts.train.prosody import prosody
 from scripts.train.recipe import PACES, Recipe, RecipeError
@@ -239,7 +240,7 @@ def main(
     work_folder: Path,
     voices: Path,
 ) -> None:
-    recipe = _recipe(sources, name, start_from, steps)
+    recipe = suited(_recipe(sources, name, start_from, steps))
     if device == "cuda" and not torch.cuda.is_available():
         raise RecipeError(
             "--device cuda: PyTorch finds no GPU; docs/training.md says how to install it for one"

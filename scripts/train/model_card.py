@@ -19,6 +19,7 @@ from pathlib import Path
 from scripts.train import scoreboard
 from scripts.train.figures import Clip
 from scripts.train.licences import licence_of
+from scripts.train.paces import suited
 from scripts.train.recipe import Corpus, Recipe, RecipeError
 from scripts.train.recipe_file import read_recipe
 from scripts.train.report import hours
@@ -106,9 +107,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         weaknesses = options.weaknesses.read_text(encoding="utf-8") if options.weaknesses else ""
-        card = model_card(
-            Work(read_recipe(options.recipe), options.work), read_clips(options.figures), weaknesses
-        )
+        work = Work(suited(read_recipe(options.recipe)), options.work)
+        card = model_card(work, read_clips(options.figures), weaknesses)
     except (RecipeError, OSError) as error:
         print(f"model_card: {error}", file=sys.stderr)
         return 2
