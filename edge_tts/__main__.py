@@ -18,6 +18,7 @@ from edge_tts.config import AudioConfig, Config, load_config
 from edge_tts.errors import SpeechError
 
 if TYPE_CHECKING:  # the commands import what they need themselves: `edgetts --help` should not load a voice
+    from edge_tts.references import References
     from edge_tts.speech import Piece, SpeakRequest
     from edge_tts.synthesizer import Synthesizer
 
@@ -170,7 +171,7 @@ def voices(config_path: Path | None, as_json: bool) -> None:
 @cli.command()
 def devices() -> None:
     """List the sound devices that speech can go to."""
-    from edge_tts.sinks import list_devices
+    from edge_tts.device import list_devices
 
     for name, is_default in list_devices():
         click.echo(f"{'*' if is_default else ' '} {name}")
@@ -187,6 +188,54 @@ def check(config_path: Path | None) -> None:
         click.echo(f"{'ok  ' if result.is_ok else 'FAIL'} {result.what}: {result.message}")
     if not all(result.is_ok for result in results):
         raise SystemExit(1)
+
+
+@cli.group()
+def reference() -> None:
+    """Clips of people, for voices that imitate one."""
+
+
+def _references(config_path: Path | None) -> References:
+    from edge_tts.references import References
+
+    return References(_config(config_path).state.folder / "references")
+
+
+@reference.command("add")
+@_config_option
+@click.argument("name")
+@click.argument("clip", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--text", required=True, help="What is said in the clip, word by word.")
+@click.option("--emotion", help="In which it is said; neutral without one.")
+@click.option("--language", help="Of the text, as de-DE.")
+def add_reference(
+    config_path: Path | None, name: str, clip: Path, text: str, emotion: str | None, language: str | None
+) -> None:
+    """Enrol CLIP, 3 to 30 s of one person speaking, as NAME."""
+    from edge_tts.references import sound_of
+
+    kept = _references(config_path).add(name, clip, text, language=language, emotion=emotion)
+    click.echo(f"{name}, {kept.emotion or 'neutral'}: {sound_of(kept, 16000).duration_s:.1f} s enrolled")
+
+
+@reference.command("list")
+@_config_option
+def list_references(config_path: Path | None) -> None:
+    """List who is enrolled."""
+    clips = _references(config_path).all()
+    for clip in clips:
+        click.echo(f"{clip.name}, {clip.emotion or 'neutral'}: {clip.text}")
+    if not clips:
+        click.echo("nobody is enrolled")
+
+
+@reference.command("remove")
+@_config_option
+@click.argument("name")
+def remove_reference(config_path: Path | None, name: str) -> None:
+    """Forget all clips of NAME."""
+    n_clips = _references(config_path).remove(name)
+    click.echo(f"{n_clips} clip{'s' if n_clips > 1 else ''} of {name} removed")
 
 
 def main() -> None:

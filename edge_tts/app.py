@@ -19,6 +19,7 @@ from edge_tts.errors import ConfigError, UnknownVoiceError
 from edge_tts.metrics import Metrics
 from edge_tts.models.base import ModelTools
 from edge_tts.player import open_player
+from edge_tts.references import References
 from edge_tts.renderer import Renderer, open_renderer
 from edge_tts.service import Service, open_service
 from edge_tts.speech import SpeakRequest
@@ -57,6 +58,7 @@ def build_synthesizer(config: Config, metrics: Metrics) -> Synthesizer:
         PhraseCache(config.cache.folder / "phrases", config.cache.limit_mb << 20, metrics),
         metrics,
         warned,
+        References(config.state.folder / "references"),
     )
 
 

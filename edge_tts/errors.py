@@ -6,7 +6,7 @@ SpeechError
 │   ├── UnknownVoiceError, UnknownSpeakerError, UnknownLanguageError
 │   ├── TextTooLongError, NothingToSayError, MarkupError, UnsupportedPronunciationError
 │   ├── BadJsonError, InvalidFieldError, BodyTooLargeError
-│   ├── UnknownJobError
+│   ├── UnknownJobError, UnknownReferenceError, BadClipError
 │   ├── ShuttingDownError
 │   └── QueueFullError    try again later (HTTP 429)
 ├── VoiceError            an installed voice: VoiceLoadError, SynthesisError, MemoryBudgetError
@@ -66,6 +66,24 @@ class UnknownLanguageError(RequestError):
 
     def __init__(self, language: str, voice: str, languages: Iterable[str]) -> None:
         super().__init__(f"voice {voice!r} does not speak {language!r}; it speaks: {', '.join(languages)}")
+
+
+class UnknownReferenceError(RequestError):
+    """Nobody of that name is enrolled."""
+
+    code = "unknown_reference"
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        super().__init__(f"no reference named {name!r}; enrolled: {', '.join(sorted(known)) or 'none'}")
+
+
+class BadClipError(RequestError):
+    """A recording that no voice can be taken from."""
+
+    code = "bad_clip"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the clip cannot be used: {reason}")
 
 
 class TextTooLongError(RequestError):

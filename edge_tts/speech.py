@@ -133,6 +133,26 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
+class Reference:
+    """An enrolled clip of somebody's voice, for families that imitate one."""
+
+    name: str
+    path: str
+    """A mono 16-bit WAV."""
+
+    text: str
+    """What is said in it."""
+
+    sha256: str
+    """Of the file: what a model computed about it is kept under this."""
+
+    language: str | None = None
+    """BCP-47; None: as its script shows."""
+
+    emotion: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Sentence:
     """What a model is given in one go."""
 
@@ -148,6 +168,12 @@ class Sentence:
     """Set by markup: another voice than the request's."""
 
     speaker: str | None = None
+
+    style: str | None = None
+    """An instruction in words."""
+
+    references: tuple[Reference, ...] = ()
+    """Of the person asked for; the first is said without emotion, or is the only one."""
 
     @property
     def text(self) -> str:

@@ -16,8 +16,9 @@ from edge_tts.config import VoicesConfig
 from edge_tts.errors import NothingToSayError, UnknownLanguageError, UnknownSpeakerError
 from edge_tts.metrics import Metrics
 from edge_tts.models.base import SpeechModel, VoiceSpec
+from edge_tts.references import References
 from edge_tts.speech import Audio, Piece, Sentence, SpeakRequest, silence, with_gain
-from edge_tts.text.frontend import Frontend
+from edge_tts.text.frontend import Frontend, without_style
 from edge_tts.voices import LoadedVoice, VoiceStore
 
 
@@ -41,6 +42,7 @@ class Synthesizer:
         cache: PhraseCache,
         metrics: Metrics,
         warned: list[str],
+        references: References,
     ) -> None:
         """*warned* is where the models of *voices* put their warnings."""
         self._config = config
@@ -48,6 +50,7 @@ class Synthesizer:
         self._cache = cache
         self._metrics = metrics
         self._warned = warned
+        self.references = references
         self.voices = voices
 
     def plan(self, request: SpeakRequest, default_voice: str) -> Plan:
@@ -58,9 +61,11 @@ class Synthesizer:
             sentences, warnings = self._frontend.sentences(
                 request, languages=spec.languages, language=self._language(request, spec)
             )
-        cast = tuple(self._cast(sentence, request, voice) for sentence in sentences) * request.repeat
-        if request.reference:
-            warnings = [*warnings, "unsupported_control:reference"]
+        references = self.references.of(request.reference) if request.reference else ()
+        cast = tuple(
+            replace(self._cast(sentence, request, voice), references=references) for sentence in sentences
+        )
+        cast *= request.repeat
         for warning in warnings:
             self._metrics.warnings.labels(warning.split(":")[0]).inc()
         return Plan(voice, cast, tuple(warnings))
@@ -98,9 +103,10 @@ class Synthesizer:
         is_silent = True
         # What is left is of a plan that failed.
         self._warned.clear()
-        for index, sentence in enumerate(plan.sentences):
-            voice = self.voices.loaded(sentence.voice or plan.voice)
-            self._warned.extend(unsupported_controls(sentence, voice.model, voice.spec))
+        for index, asked in enumerate(plan.sentences):
+            voice = self.voices.loaded(asked.voice or plan.voice)
+            sentence, warnings = as_said(asked, voice)
+            self._warned.extend(warnings)
             for audio, synthesis_s in self._pieces(sentence, voice):
                 sound = with_gain(audio, sentence.prosody.volume)
                 yield Piece(sound, index, n_sentences, synthesis_s, self._take_warnings())
@@ -171,8 +177,9 @@ class Synthesizer:
                 "voice": voice.spec.name,
             }
             if sentence.spans:
-                explanation = voice.model.explain(sentence)
-                warnings += [*unsupported_controls(sentence, voice.model, voice.spec), *explanation.warnings]
+                said, unsupported = as_said(sentence, voice)
+                explanation = voice.model.explain(said)
+                warnings += [*unsupported, *explanation.warnings]
                 seconds = explanation.duration_s
                 shown |= {
                     "phonemes": explanation.phonemes,
@@ -190,6 +197,17 @@ class Synthesizer:
         }
 
 
+def as_said(sentence: Sentence, voice: LoadedVoice) -> tuple[Sentence, list[str]]:
+    """*sentence* as *voice* will say it, and warnings for what it cannot do."""
+    warnings: list[str] = []
+    if "style" not in voice.model.controls:
+        sentence, warnings = without_style(sentence)
+    warnings += unsupported_controls(sentence, voice.model, voice.spec)
+    if "reference" not in voice.model.controls:
+        sentence = replace(sentence, references=())
+    return sentence, warnings
+
+
 def unsupported_controls(sentence: Sentence, model: SpeechModel, spec: VoiceSpec) -> list[str]:
     """Warnings for what the sentence asks and the voice cannot do."""
     prosody = sentence.prosody
@@ -198,6 +216,7 @@ def unsupported_controls(sentence: Sentence, model: SpeechModel, spec: VoiceSpec
         "pitch": prosody.pitch_semitones != 0.0 or prosody.pitch_range != 1.0,
         "energy": prosody.energy != 0.0,
         "emotion": prosody.emotion.name != "neutral",
+        "reference": bool(sentence.references),
     }
     warnings = [
         f"unsupported_control:{name}"

@@ -7,15 +7,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 import yaml
 
 from edge_tts.app import build_synthesizer
 from edge_tts.audio import join
-from edge_tts.config import CacheConfig, Config, VoicesConfig
-from edge_tts.errors import NothingToSayError, SpeechError, VoiceLoadError
+from edge_tts.config import CacheConfig, Config, StateConfig, VoicesConfig
+from edge_tts.errors import NothingToSayError, SpeechError, UnknownReferenceError, VoiceLoadError
 from edge_tts.metrics import Metrics
 from edge_tts.speech import Audio, Emotion, Piece, SpeakRequest
 from edge_tts.synthesizer import Synthesizer
+from tests.test_references import SAMPLE_RATE, buzz
 
 VOICES: dict[str, dict[str, Any]] = {
     "one": {"languages": ["en-US"]},
@@ -39,7 +41,9 @@ def synthesizer(tmp_path: Path, metrics: Metrics) -> Synthesizer:
         document = {"name": name, "family": "hum", "sample_rate": 22050, "files": {}, **changes}
         (tmp_path / name / "voice.yaml").write_text(yaml.safe_dump(document))
     config = Config(
-        voices=VoicesConfig(default="one", folders=(tmp_path,)), cache=CacheConfig(dir=tmp_path / "cache")
+        voices=VoicesConfig(default="one", folders=(tmp_path,)),
+        cache=CacheConfig(dir=tmp_path / "cache"),
+        state=StateConfig(dir=tmp_path / "state"),
     )
     return build_synthesizer(config, metrics)
 
@@ -136,12 +140,16 @@ def test_what_cannot_be_said_is_refused_before_anything_is_said(
     assert message in str(caught.value)
 
 
-def test_what_the_voice_cannot_do_is_a_warning_and_speech_is_still_made(synthesizer: Synthesizer) -> None:
-    pieces = rendered(synthesizer, SpeakRequest("Hello.", emotion=Emotion("happy"), reference="anna"))
-    warnings = [warning for piece in pieces for warning in piece.warnings]
-    assert warnings == ["unsupported_control:emotion"]
-    plan = synthesizer.plan(SpeakRequest("Hello.", reference="anna"), "one")
-    assert plan.warnings == ("unsupported_control:reference",)
+def test_what_the_voice_cannot_do_is_a_warning_and_speech_is_still_made(
+    synthesizer: Synthesizer, tmp_path: Path
+) -> None:
+    asked = SpeakRequest("Hello.", emotion=Emotion("happy"), style="like a pirate", reference="anna")
+    with pytest.raises(UnknownReferenceError):
+        synthesizer.plan(asked, "one")
+    soundfile.write(tmp_path / "clip.wav", buzz(4), SAMPLE_RATE)
+    synthesizer.references.add("anna", tmp_path / "clip.wav", "Hello.")
+    warnings = [warning for piece in rendered(synthesizer, asked) for warning in piece.warnings]
+    assert warnings == [f"unsupported_control:{name}" for name in ("style", "emotion", "reference")]
 
 
 def test_what_cannot_be_read_is_a_warning_each_time(tmp_path: Path, metrics: Metrics) -> None:

@@ -51,18 +51,21 @@ class Frontend:
         very start is a sentence without spans. Raises MarkupError, or NothingToSayError.
         """
         segments, warnings = _segments(request, language)
-        base, style_warnings = _base_prosody(request)
+        base = Prosody(speed=request.speed, pitch_semitones=request.pitch, emotion=request.emotion)
         speaking = Speech(tuple(languages), language, {})
         found: list[Sentence] = []
         for unit in _units(self._lexicon.apply(segments)):
             first = unit.segments[0] if unit.segments else Segment()
             parts = speaking.parts(unit.segments)
             said = self._of_unit(unit, parts, speaking, is_first=not any(each.spans for each in found))
-            prosody = _limited(first.prosody.over(base))
-            found += [replace(each, prosody=prosody, voice=first.voice) for each in said]
+            prosody = limited(first.prosody.over(base))
+            found += [
+                replace(each, prosody=prosody, voice=first.voice, style=request.style or None)
+                for each in said
+            ]
         if not any(each.spans for each in found):
             raise NothingToSayError
-        return _with_pauses_joined(found), [*warnings, *style_warnings, *speaking.warnings]
+        return _with_pauses_joined(found), [*warnings, *speaking.warnings]
 
     def _of_unit(
         self, unit: _Unit, parts: Sequence[Part], speaking: Speech, *, is_first: bool
@@ -106,16 +109,16 @@ def _segments(request: SpeakRequest, language: str) -> tuple[list[Segment], list
     return markup.parse(request.text), []
 
 
-def _base_prosody(request: SpeakRequest) -> tuple[Prosody, list[str]]:
-    asked = Prosody(speed=request.speed, pitch_semitones=request.pitch, emotion=request.emotion)
-    if not request.style:
-        return asked, []
-    style = styles.prosody(request.style)
+def without_style(sentence: Sentence) -> tuple[Sentence, list[str]]:
+    """For a voice that takes no instructions: keywords of the style as prosody, or a warning."""
+    style = styles.prosody(sentence.style or "")
+    if style is None:
+        return replace(sentence, style=None), ["unsupported_control:style"] if sentence.style else []
     # What the request names outright wins over a keyword.
-    return (asked, ["unsupported_control:style"]) if style is None else (asked.over(style), [])
+    return replace(sentence, style=None, prosody=limited(sentence.prosody.over(style))), []
 
 
-def _limited(prosody: Prosody) -> Prosody:
+def limited(prosody: Prosody) -> Prosody:
     """Markup, style and request multiply: what comes out stays within what a model can do."""
     return replace(
         prosody,
