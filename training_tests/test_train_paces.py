@@ -55,7 +55,7 @@ def test_the_speaker_with_the_fewest_recordings_is_met_as_often_by_the_vocoder(t
     assert both.acoustic == pytest.approx(11 * alone.acoustic, rel=0.01)
 
 
-@pytest.mark.parametrize(("pace", "minutes"), [("quick", 5), ("normal", 8), ("long", 24)])
+@pytest.mark.parametrize(("pace", "minutes"), [("quick", 3), ("normal", 7), ("long", 24)])
 def test_enough_recordings_get_all_steps_of_the_pace(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], pace: str, minutes: int
 ) -> None:

@@ -41,8 +41,8 @@ ENOUGH_S = max(
 
 
 def suited(recipe: Recipe) -> Recipe:
-    """A *recipe* at one of the paces with so few steps that no recording is met more than MOST_TIMES, having said so; one
-    with steps of its own as it is. Raises RecipeError for recordings that are not there."""
+    """A *recipe* at one of the paces with so few steps that no recording is met more than MOST_TIMES, having said so;
+    one with steps of its own as it is. Raises RecipeError for recordings that are not there."""
     if recipe.steps not in PACES.values():
         return recipe
     recorded_s = _recorded_s(recipe)
