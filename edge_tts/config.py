@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-import yaml
-
+from edge_tts.documents import parse_yaml
 from edge_tts.errors import ConfigError
 
 BUNDLED_VOICES = Path(__file__).resolve().parent.parent / "models_onnx"
@@ -46,7 +45,7 @@ def _has_port(parts: SplitResult) -> bool:
 class HttpConfig:
     enabled: bool = True
     host: str = "127.0.0.1"
-    """Address to listen on. Anything but loopback needs `token`."""
+    """Address to listen on. Anything but loopback needs `token`, `token_file` or `client_ca`."""
 
     port: int = 8765
     """0 picks a free one (printed in the log)."""
@@ -57,6 +56,13 @@ class HttpConfig:
     token_file: Path | None = None
     """The token, read from a file (systemd credentials)."""
 
+    tls_cert: Path | None = None
+    """Certificate of this box with its chain, PEM; then it is https, and only https."""
+
+    tls_key: Path | None = None
+    client_ca: Path | None = None
+    """If set, only callers with a certificate of this authority (PEM) are let in."""
+
     allowed_hosts: tuple[str, ...] = ()
     """Names this box is called by, besides localhost and IP addresses (protects from DNS rebinding)."""
 
@@ -65,17 +71,28 @@ class HttpConfig:
 
     max_body_bytes: int = 65536
     max_connections: int = 64
+    max_connections_per_address: int = 32
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
             raise ValueError(f"port must be 0 to 65535, not {self.port}")
         _at_least("max_body_bytes", self.max_body_bytes, 1024)
         _at_least("max_connections", self.max_connections, 1)
+        _at_least("max_connections_per_address", self.max_connections_per_address, 1)
+        self._check_tls()
         is_loopback = self.host in ("localhost", "::1") or self.host.startswith("127.")
-        if self.enabled and not is_loopback and not (self.token or self.token_file):
+        if self.enabled and not is_loopback and not (self.token or self.token_file or self.client_ca):
             raise ValueError(
-                f"host {self.host} can be reached from outside this box: set token or token_file"
+                f"host {self.host} can be reached from outside this box: set token, token_file or client_ca "
+                "(with tls_cert and tls_key)"
             )
+
+    def _check_tls(self) -> None:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            given, missing = ("tls_cert", "tls_key") if self.tls_cert else ("tls_key", "tls_cert")
+            raise ValueError(f"{given} is of no use without {missing}: set both, or neither")
+        if self.client_ca is not None and self.tls_cert is None:
+            raise ValueError("client_ca asks callers for certificates, which needs tls_cert and tls_key")
 
 
 @dataclass(frozen=True)
@@ -285,10 +302,10 @@ class Config:
 def load_config(path: Path) -> Config:
     """Read *path*; raises ConfigError listing every problem at once."""
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = parse_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise ConfigError(f"{path}: not YAML: {error}") from error
     return parse_config(document, path.resolve().parent, source=str(path))
 

@@ -25,7 +25,8 @@ from edge_tts.doors.base import (
     which_job,
 )
 from edge_tts.doors.fields import FIELDS, boolean, number, volume_percent
-from edge_tts.doors.http_errors import errors_as_json
+from edge_tts.doors.http_connections import Connections, Deadlines
+from edge_tts.doors.http_errors import PoliteHandler, errors_as_json
 from edge_tts.doors.http_events import send_events
 from edge_tts.doors.http_sound import SoundRequest, send_sound, sound_format
 from edge_tts.errors import ConfigError, InvalidFieldError
@@ -34,22 +35,29 @@ from edge_tts.speech import SpeakRequest
 
 log = logging.getLogger(__name__)
 
-KEEPALIVE_S = 15.0
 SHUTDOWN_S = 3.0
 """How long answers under way may go on when the daemon stops."""
 
-LINGERING_S = 1.0
-"""How long the rest of a refused body is read and thrown away."""
+CONNECTION: dict[str, Any] = {
+    "access_log": None,
+    "auto_decompress": False,
+    "keepalive_timeout": 15.0,
+    # How long the rest of a refused body is read and thrown away.
+    "lingering_time": 1.0,
+}
+"""Settings of aiohttp for one connection."""
 
+DEADLINES = Deadlines()
 SOURCE = "http"
 
 
 class HttpDoor:
     """The routes. Made by `open_door`."""
 
-    def __init__(self, service: Service, config: HttpConfig) -> None:
+    def __init__(self, service: Service, config: HttpConfig, deadlines: Deadlines = DEADLINES) -> None:
         self._service = service
         self._config = config
+        self._deadlines = deadlines
         self._closing = asyncio.Event()
         self._openapi = files("edge_tts.doors").joinpath("openapi.json").read_bytes()
         self.port = 0
@@ -68,7 +76,7 @@ class HttpDoor:
             *(web.post(f"/api/{name}", self._command(name)) for name in COMMANDS),
             web.get("/api/state", self._state),
             web.post("/api/state", self._set_state),
-            web.get("/api/events", self._events),
+            web.get("/api/events", self._events, allow_head=False),
             web.get("/healthz", self._health),
             web.get("/readyz", self._readiness),
             web.get("/metrics", self._metrics),
@@ -183,7 +191,7 @@ class HttpDoor:
     # Bodies
 
     async def _body(self, request: web.Request) -> bytes:
-        return await http_guard.read_body(request, self._config.max_body_bytes)
+        return await http_guard.read_body(request, self._config.max_body_bytes, self._deadlines.body_s)
 
     async def _speak_request(self, request: web.Request) -> tuple[SpeakRequest, tuple[str, ...]]:
         is_json = http_guard.check_media_type(request)
@@ -209,32 +217,33 @@ class HttpDoor:
 
 @asynccontextmanager
 async def open_door(
-    service: Service, config: Config, head_deadline_s: float = http_guard.HEAD_DEADLINE_S
+    service: Service, config: Config, deadlines: Deadlines = DEADLINES
 ) -> AsyncIterator[HttpDoor | None]:
     """Listening inside the block; None if it is switched off. Raises ConfigError if it cannot listen."""
     settings = config.http
     if not settings.enabled:
         yield None
         return
-    door = HttpDoor(service, settings)
-    runner, connections = await _serve(door, service, settings, head_deadline_s)
+    connections = Connections(settings, deadlines)
+    door = HttpDoor(service, settings, deadlines)
+    runner = await _serve(door, service, settings, connections)
     try:
         listener = await _listen(connections, settings)
         door.port = listener.sockets[0].getsockname()[1]
-        log.info("http listens on %s port %d", settings.host, door.port)
+        log.info("http%s listens on %s port %d", "s" * bool(connections.tls), settings.host, door.port)
         try:
             yield door
         finally:
             listener.close()
     finally:
+        await connections.close()
         await runner.cleanup()
 
 
 async def _serve(
-    door: HttpDoor, service: Service, config: HttpConfig, head_deadline_s: float
-) -> tuple[web.AppRunner, http_guard.Connections]:
+    door: HttpDoor, service: Service, config: HttpConfig, connections: Connections
+) -> web.AppRunner:
     token = http_guard.read_token(config)
-    connections = http_guard.Connections(config.max_connections, head_deadline_s)
     app = web.Application(
         # The outermost first.
         middlewares=[
@@ -247,21 +256,15 @@ async def _serve(
     app.add_routes(door.routes())
     app.on_response_prepare.append(http_guard.finishing_touches(config))
     app.on_shutdown.append(door.close)
-    runner = web.AppRunner(
-        app,
-        access_log=None,
-        handler_cancellation=True,
-        auto_decompress=False,
-        keepalive_timeout=KEEPALIVE_S,
-        lingering_time=LINGERING_S,
-        shutdown_timeout=SHUTDOWN_S,
-    )
+    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=SHUTDOWN_S, **CONNECTION)
     await runner.setup()
-    connections.serve = runner.server
-    return runner, connections
+    server, loop = runner.server, asyncio.get_running_loop()
+    assert server is not None
+    connections.serve = lambda: PoliteHandler(service.metrics, server, loop=loop, **CONNECTION)
+    return runner
 
 
-async def _listen(connections: http_guard.Connections, config: HttpConfig) -> asyncio.Server:
+async def _listen(connections: Connections, config: HttpConfig) -> asyncio.Server:
     try:
         return await asyncio.get_running_loop().create_server(connections.accept, config.host, config.port)
     except OSError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Any
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
@@ -19,6 +20,7 @@ from edge_tts.errors import (
     ShuttingDownError,
     SpeechError,
     UnknownJobError,
+    UnknownReferenceError,
     VoiceError,
 )
 from edge_tts.metrics import Metrics
@@ -26,11 +28,13 @@ from edge_tts.metrics import Metrics
 log = logging.getLogger(__name__)
 
 RETRY_AFTER_S = 5
+BAD_HTTP = "bad_http"
 
 # The first class that fits decides.
 _STATUS: Mapping[type[SpeechError], HTTPStatus] = {
     QueueFullError: HTTPStatus.TOO_MANY_REQUESTS,
     UnknownJobError: HTTPStatus.NOT_FOUND,
+    UnknownReferenceError: HTTPStatus.NOT_FOUND,
     BodyTooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     ShuttingDownError: HTTPStatus.SERVICE_UNAVAILABLE,
     RequestError: HTTPStatus.BAD_REQUEST,
@@ -86,6 +90,33 @@ def errors_as_json(metrics: Metrics) -> Middleware:
             return answer(_body(SpeechError.code, "an unexpected error; see the log"), 500)
 
     return middleware
+
+
+class PoliteHandler(web.RequestHandler):
+    """aiohttp's side of a connection, with our answer to what it cannot read."""
+
+    def __init__(self, metrics: Metrics, server: web.Server, **settings: Any) -> None:
+        super().__init__(server, **settings)
+        self._metrics = metrics
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        if request.writer.output_size > 0 or isinstance(exc, ConnectionError | TimeoutError):
+            raise ConnectionError("the caller has gone, or reads too slowly") from exc
+        # Neither the message nor the traceback goes into the log: both quote what came, a token perhaps.
+        log.info("refused what is no HTTP: %s", type(exc).__name__)
+        self._metrics.rejected.labels("http", BAD_HTTP).inc()
+        reason = (message or "").strip().partition("\n")[0][:200]
+        response = web.json_response(
+            {"error": _body(BAD_HTTP, f"this is no HTTP request: {reason}")}, status=status
+        )
+        response.force_close()
+        return response
 
 
 def _body(code: str, message: str) -> dict[str, object]:

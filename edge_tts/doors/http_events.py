@@ -9,7 +9,6 @@ from dataclasses import asdict
 
 from aiohttp import web
 
-from edge_tts.doors.http_guard import write_soon
 from edge_tts.service import Service, Update
 from edge_tts.state import DeviceState
 
@@ -22,9 +21,9 @@ async def send_events(service: Service, request: web.Request, closing: asyncio.E
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
     with service.updates() as updates:
         await response.prepare(request)
-        await write_soon(request, response, _frame(service.state))
+        await response.write(_frame(service.state))
         async for update in _with_pauses(updates, closing):
-            await write_soon(request, response, b": still here\n\n" if update is None else _frame(update))
+            await response.write(b": still here\n\n" if update is None else _frame(update))
     await response.write_eof()
     return response
 

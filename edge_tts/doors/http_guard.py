@@ -1,14 +1,10 @@
-"""Who may call, how much, how slowly: hosts, origins, token, body, connections.
-
-aiohttp itself answers any Host, waits for ever for a head or a body, and takes any number of connections.
-"""
+"""Who may call, and how much: hosts, origins, token, body. aiohttp itself answers any Host."""
 
 from __future__ import annotations
 
 import asyncio
 import hmac
 import ipaddress
-import json
 import re
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
@@ -17,15 +13,8 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from edge_tts.config import HttpConfig
-from edge_tts.doors.http_errors import HttpError
+from edge_tts.doors.http_errors import BAD_HTTP, HttpError
 from edge_tts.errors import BodyTooLargeError, ConfigError
-
-HEAD_DEADLINE_S = 15.0
-BODY_DEADLINE_S = 5.0
-WRITE_DEADLINE_S = 10.0
-"""A reader slower than that is cut off: its answer would stay in memory."""
-
-REFUSAL_LINGER_S = 1.0
 
 OPEN_PATHS = {"/healthz", "/readyz"}
 """Need no token: what watches the box has none."""
@@ -58,9 +47,10 @@ def access_guard(config: HttpConfig, token: str | None) -> Middleware:
             return _preflight(request)
         if request.path not in OPEN_PATHS:
             _check_token(request, token)
-        if request.headers.get("Content-Encoding", "identity").lower() != "identity":
-            # A few kilobytes of gzip can be gigabytes of text.
-            raise _unsupported("Content-Encoding is not taken; send the body as it is")
+        for header, plain in (("Content-Encoding", "identity"), ("Transfer-Encoding", "chunked")):
+            if request.headers.get(header, plain).lower() != plain:
+                # A few kilobytes of gzip can be gigabytes of text.
+                raise _unsupported(f"{header} other than {plain} is not taken; send the body as it is")
         return await handler(request)
 
     return middleware
@@ -164,131 +154,26 @@ def check_media_type(request: web.Request) -> bool:
     )
 
 
-async def read_body(request: web.Request, limit_bytes: int) -> bytes:
+async def read_body(request: web.Request, limit_bytes: int, deadline_s: float) -> bytes:
     """All of the body, if it is small and comes soon."""
     if (request.content_length or 0) > limit_bytes:
         raise BodyTooLargeError(request.content_length, limit_bytes, "http.max_body_bytes")
     try:
-        async with asyncio.timeout(BODY_DEADLINE_S):
+        async with asyncio.timeout(deadline_s):
             return await request.read()
     except TimeoutError as error:
         raise HttpError(
             HTTPStatus.REQUEST_TIMEOUT,
             "body_too_slow",
-            f"the body took more than {BODY_DEADLINE_S:g} s",
+            f"the body took more than {deadline_s:g} s",
+            {"Connection": "close"},
+        ) from error
+    except web.RequestPayloadError as error:
+        raise HttpError(
+            HTTPStatus.BAD_REQUEST,
+            BAD_HTTP,
+            "the body is no HTTP: its parts are not of the length they say",
             {"Connection": "close"},
         ) from error
     except web.HTTPRequestEntityTooLarge as error:
         raise BodyTooLargeError(None, limit_bytes, "http.max_body_bytes") from error
-
-
-async def write_soon(request: web.Request, response: web.StreamResponse, content: bytes) -> None:
-    """Write to a caller who reads; one who does not is cut off with ConnectionAbortedError."""
-    try:
-        async with asyncio.timeout(WRITE_DEADLINE_S):
-            await response.write(content)
-    except TimeoutError as error:
-        if request.transport is not None:
-            request.transport.abort()
-        raise ConnectionAbortedError("the caller reads too slowly") from error
-
-
-class Connections:
-    """The open connections: how many, and since when each one owes us the head of a request."""
-
-    def __init__(self, limit: int, head_deadline_s: float) -> None:
-        self.serve: Callable[[], asyncio.Protocol] | None = None
-        """Makes aiohttp's side of a connection; known once the server is built."""
-
-        self._limit = limit
-        self.head_deadline_s = head_deadline_s
-        self.open: dict[asyncio.BaseTransport, GuardedConnection] = {}
-
-    def accept(self) -> asyncio.Protocol:
-        """What asyncio asks for each new connection."""
-        if len(self.open) >= self._limit:
-            return _Refused(self._limit)
-        assert self.serve is not None
-        return GuardedConnection(self, self.serve())
-
-    def busy(self) -> Middleware:
-        """Tells a connection that its head is complete, and that the answer is out."""
-
-        @web.middleware
-        async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-            connection = self.open.get(request.transport) if request.transport else None
-            if connection is None:
-                return await handler(request)
-            connection.head_is_complete()
-            try:
-                return await handler(request)
-            finally:
-                connection.is_busy = False
-
-        return middleware
-
-
-class GuardedConnection(asyncio.Protocol):
-    """aiohttp's connection with a deadline for the head. Idle ones are closed by aiohttp (keep-alive)."""
-
-    def __init__(self, connections: Connections, inner: asyncio.Protocol) -> None:
-        self._connections = connections
-        self._inner = inner
-        self._transport: asyncio.BaseTransport | None = None
-        self._deadline: asyncio.TimerHandle | None = None
-        self.is_busy = False
-
-    def head_is_complete(self) -> None:
-        self.is_busy = True
-        if self._deadline:
-            self._deadline.cancel()
-            self._deadline = None
-
-    def _expect_head(self) -> None:
-        if self._deadline is None and not self.is_busy and isinstance(self._transport, asyncio.Transport):
-            loop = asyncio.get_running_loop()
-            self._deadline = loop.call_later(self._connections.head_deadline_s, self._transport.abort)
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
-        self._connections.open[transport] = self
-        self._expect_head()
-        self._inner.connection_made(transport)
-
-    def data_received(self, data: bytes) -> None:
-        self._expect_head()
-        self._inner.data_received(data)
-
-    def eof_received(self) -> bool | None:
-        return self._inner.eof_received()
-
-    def pause_writing(self) -> None:
-        self._inner.pause_writing()
-
-    def resume_writing(self) -> None:
-        self._inner.resume_writing()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.head_is_complete()
-        if self._transport is not None:
-            self._connections.open.pop(self._transport, None)
-        self._inner.connection_lost(exc)
-
-
-class _Refused(asyncio.Protocol):
-    """One connection too many: says so and hangs up, whatever it wanted."""
-
-    def __init__(self, limit: int) -> None:
-        message = f"{limit} connections are open already (http.max_connections); try again later"
-        body = json.dumps({"error": {"code": "too_many_connections", "message": message, "detail": None}})
-        self._answer = (
-            "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json; charset=utf-8\r\n"
-            f"Retry-After: 5\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n{body}"
-        ).encode()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if isinstance(transport, asyncio.Transport):
-            transport.write(self._answer)
-            # Not closed at once: data that nobody reads turns into a reset, which would overtake the answer.
-            transport.write_eof()
-            asyncio.get_running_loop().call_later(REFUSAL_LINGER_S, transport.abort)

@@ -12,13 +12,14 @@ from aiohttp import web
 
 from edge_tts.audio import FORMATS, CompressedSound, Resampler, to_pcm16, volume_gain, wav_header
 from edge_tts.doors.http_errors import HttpError
-from edge_tts.doors.http_guard import write_soon
 from edge_tts.errors import InvalidFieldError, NothingToSayError
 from edge_tts.service import Service
 from edge_tts.speech import Audio, Piece, SpeakRequest, with_gain
 
 MAX_COMPRESSED_BYTES = 32 << 20
 """A quarter of an hour of FLAC, two hours of MP3: what is sent whole is kept whole in memory."""
+
+BLOCK_BYTES = 1 << 16
 
 _STREAMED = ("wav", "pcm")
 """Formats that can be sent while the rest is not known yet."""
@@ -95,9 +96,9 @@ async def send_sound(service: Service, request: web.Request, wanted: SoundReques
         if wanted.format == "wav":
             first_audio = await anext(audios)
             header = wav_header(first.audio.sample_rate, None)
-            await write_soon(request, response, header + to_pcm16(first_audio.samples))
+            await response.write(header + to_pcm16(first_audio.samples))
         async for audio in audios:
-            await write_soon(request, response, to_pcm16(audio.samples))
+            await response.write(to_pcm16(audio.samples))
         await response.write_eof()
         return response
 
@@ -118,7 +119,9 @@ async def _send_whole(
     response = _response(service, wanted, first)
     response.content_length = len(content)
     await response.prepare(request)
-    await write_soon(request, response, content)
+    for start in range(0, len(content), BLOCK_BYTES):
+        # In one go the deadline for a reader would be one for all of it.
+        await response.write(content[start : start + BLOCK_BYTES])
     await response.write_eof()
     return response
 
