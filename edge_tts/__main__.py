@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
@@ -75,6 +76,8 @@ def cli() -> None:
 @_config_option
 def run(config_path: Path | None) -> None:
     """Run the daemon in the foreground."""
+    # Until it listens to signals itself: a stop while it still starts is no failure.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     config = _config(config_path, is_daemon=True)
     from edge_tts.app import serve
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import logging
 import os
 import signal
-import socket
-import sys
 import threading
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from types import TracebackType
+from contextlib import AsyncExitStack
 
 from edge_tts.cache import EmbeddingCache, PhraseCache
 from edge_tts.config import Config
@@ -21,24 +18,20 @@ from edge_tts.models.base import ModelTools
 from edge_tts.player import open_player
 from edge_tts.references import References
 from edge_tts.renderer import Renderer, open_renderer
-from edge_tts.service import Service, open_service
+from edge_tts.service import open_service
 from edge_tts.speech import SpeakRequest
 from edge_tts.synthesizer import Synthesizer
 from edge_tts.text.frontend import Frontend
 from edge_tts.text.lexicon import Lexicon
 from edge_tts.text.phonemes import Phonemizer
+from edge_tts.threads import end_process
 from edge_tts.voices import VoiceStore
+from edge_tts.watchdog import notify, watched
 
 log = logging.getLogger(__name__)
 
-CHECK_EVERY_S = 10.0
-"""How often the daemon looks whether it hangs; systemd may ask for more."""
-
-STOP_DEADLINE_S = 10.0
-"""A stop that takes longer hangs; systemd's TimeoutStopSec is longer still."""
-
-HUNG_EXIT_STATUS = 70
-"""EX_SOFTWARE: systemd starts us again."""
+STOP_DEADLINE_S = 7.0
+"""A stop that takes longer hangs. Half of the unit's TimeoutStopSec."""
 
 
 def build_synthesizer(config: Config, metrics: Metrics) -> Synthesizer:
@@ -62,8 +55,11 @@ def build_synthesizer(config: Config, metrics: Metrics) -> Synthesizer:
     )
 
 
-async def run(config: Config, stop: asyncio.Event) -> None:
-    """Speak until *stop* is set. Raises ConfigError, or VoiceError if the default voice cannot speak."""
+async def run(config: Config, stop: asyncio.Event, is_open: asyncio.Event) -> None:
+    """Speak until *stop* is set; sets *is_open* when the doors open.
+
+    Raises ConfigError, or VoiceError if the default voice cannot speak.
+    """
     from edge_tts.doors import DOORS  # only here: `edgetts say` needs no web server, which is 30 MB
 
     async with AsyncExitStack() as house:
@@ -75,10 +71,11 @@ async def run(config: Config, stop: asyncio.Event) -> None:
         if device_problem:
             log.warning("sound device: %s; announcements wait for it", device_problem)
             service.report_problem("device_unavailable", str(device_problem))
+        await house.enter_async_context(watched(service.stuck))
+        is_open.set()
         for name, open_door in DOORS.items():
             log.debug("opening door %s", name)
             await house.enter_async_context(open_door(service, config))
-        await house.enter_async_context(_watched(service))
         notify("READY=1")
         log.info("ready voice=%s sink=%s", service.state.voice, config.audio.sink)
         await stop.wait()
@@ -104,81 +101,35 @@ async def _warm_up(config: Config, renderer: Renderer) -> None:
     await renderer.call(speak)
 
 
-@asynccontextmanager
-async def _watched(service: Service) -> AsyncIterator[None]:
-    """Feed systemd's watchdog while nothing hangs; end the process as soon as something does.
-
-    A process that hangs in a C library cannot be mended from inside, but one that ends is started again.
-    """
-    interval_s = min(CHECK_EVERY_S, watchdog_s() / 2)
-
-    async def watch() -> None:
-        while True:
-            await asyncio.sleep(interval_s)
-            hung = service.stuck()
-            if hung is not None:
-                log.critical("%s hangs; ending the process so that it is started again", hung)
-                _end_now()
-            notify("WATCHDOG=1")
-
-    task = asyncio.create_task(watch())
-    try:
-        yield
-    finally:
-        task.cancel()
-
-
-def _end_now() -> None:
-    # Not sys.exit: that would wait for the thread that hangs.
-    sys.stderr.flush()
-    os._exit(HUNG_EXIT_STATUS)
-
-
-def watchdog_s() -> float:
-    """systemd's deadline for a sign of life, infinity without one (sd_watchdog_enabled(3))."""
-    if os.environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
-        return float("inf")
-    return int(os.environ.get("WATCHDOG_USEC", "0")) / 1e6 or float("inf")
-
-
-def notify(state: str) -> None:
-    """Tell systemd, if it started us (sd_notify(3)); "@" is an abstract socket."""
-    address = os.environ.get("NOTIFY_SOCKET")
-    if not address:
-        return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as to_systemd:
-        try:
-            to_systemd.sendto(state.encode(), "\0" + address[1:] if address.startswith("@") else address)
-        except OSError as error:
-            log.warning("systemd cannot be told %s: %s", state, error)
-
-
-def _on_thread_death(
-    what: type[BaseException], error: BaseException | None, traceback: TracebackType | None, thread: str
-) -> None:
-    log.critical("thread %s died; ending the process", thread, exc_info=(what, error or what(), traceback))
-    _end_now()
-
-
 def serve(config: Config) -> None:
     """Run the daemon until SIGTERM or SIGINT. Blocks."""
+    # A crash in a C library leaves the place in the code where every thread was, and nothing of what is spoken.
+    faulthandler.enable()
     # A library's thread that dies (paho's network loop did) would leave a daemon that looks well and is deaf.
-    threading.excepthook = lambda died: _on_thread_death(
-        died.exc_type, died.exc_value, died.exc_traceback, died.thread.name if died.thread else "?"
-    )
+    threading.excepthook = _on_thread_death
     asyncio.run(_until_signalled(config))
 
 
+def _on_thread_death(died: threading.ExceptHookArgs) -> None:
+    error = died.exc_value or died.exc_type()
+    log.critical("a thread died", exc_info=(died.exc_type, error, died.exc_traceback))
+    end_process(f"thread {died.thread.name if died.thread else '?'} is dead")
+
+
 async def _until_signalled(config: Config) -> None:
-    stop = asyncio.Event()
+    stop, is_open = asyncio.Event(), asyncio.Event()
 
     def on_signal() -> None:
+        if not is_open.is_set():
+            # Nobody has been promised anything yet, and a voice that is being loaded cannot be interrupted.
+            log.info("stopped while starting")
+            os._exit(0)
         stop.set()
         # A thread that hangs would keep the process for ever, and the loop with it: no timer of the loop helps.
-        last_resort = threading.Timer(STOP_DEADLINE_S, _end_now)
+        last_resort = threading.Timer(STOP_DEADLINE_S, end_process, ["the stop hangs"])
         last_resort.daemon = True
         last_resort.start()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, on_signal)
-    await run(config, stop)
+    await run(config, stop, is_open)

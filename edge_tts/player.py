@@ -7,36 +7,23 @@ but obey. So nothing is shared, and a stop takes effect within one block and the
 from __future__ import annotations
 
 import asyncio
-import itertools
-import logging
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from edge_tts.audio import Resampler, faded_in, faded_out
+from edge_tts.audio import faded_in, faded_out
+from edge_tts.blocks import Blocks, all_blocks
 from edge_tts.config import AudioConfig
 from edge_tts.errors import DeviceError
+from edge_tts.loudspeaker import OPEN_DEADLINE_S, Loudspeaker, unless
 from edge_tts.metrics import Metrics
 from edge_tts.sinks import AudioSink, open_sink
 from edge_tts.speech import Audio, Piece, silence
 from edge_tts.threads import OneThread, one_thread
-
-log = logging.getLogger(__name__)
-
-BLOCK_S = 0.04
-"""Given to the device in one go: short enough to stop soon, long enough not to keep a small board busy."""
-
-CALL_DEADLINE_S = 10.0
-"""A call of the sink that takes longer than this hangs: no block, no drain and no open needs as much."""
-
-RETRY_S = (0.2, 0.5, 1.0, 2.0)
-"""Pauses between attempts to reopen a device; the last one repeats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +54,11 @@ class Player:
         self._idle_since_s = float("-inf")
         self.on_problem: Callable[[str | None], None] = lambda message: None
         """Called with what is wrong with the device, and with None when it works again."""
+
+        self.loudspeaker = Loudspeaker(config, sink, metrics, thread, self._interruption, self._report)
+
+    def _report(self, message: str | None) -> None:
+        self.on_problem(message)
 
     def interrupt(self) -> None:
         """End what is playing, softly; no effect when nothing plays."""
@@ -111,10 +103,10 @@ class Player:
                     break
                 if was_silent and track.spoken_samples:
                     on_first_block()
-            await track.finish()
+            await self.loudspeaker.finish()
         except BaseException:
             # Whatever went wrong: the next announcement starts on a sink that knows nothing of this one.
-            await self.call(self.sink.close)
+            await self.loudspeaker.close()
             raise
         finally:
             self._idle_since_s = time.monotonic()
@@ -133,10 +125,10 @@ class Player:
         if self.config.lead_in_ms and idle_s > self.config.lead_in_idle_s:
             yield silence(self.config.lead_in_ms / 1000, sample_rate), False
         if chime:
-            for block in await self.call(_all_blocks, chime, sample_rate):
+            for block in await self.call(all_blocks, chime, sample_rate):
                 yield block, False
         piece: Piece | None = first
-        blocks = _Blocks(sample_rate)
+        blocks = Blocks(sample_rate)
         while piece is not None:
             on_piece(piece)
             for block in await self.call(blocks.add, piece.audio):
@@ -145,43 +137,12 @@ class Player:
         for block in await self.call(blocks.rest):
             yield block, True
 
-    async def _unless_interrupted(self, awaitable: Any) -> Any:
-        """The result, or None as soon as somebody interrupts: a slow voice must not delay a stop."""
-        wanted = asyncio.ensure_future(awaitable)
-        interrupted = asyncio.ensure_future(self._interruption.wait())
-        try:
-            await asyncio.wait({wanted, interrupted}, return_when=asyncio.FIRST_COMPLETED)
-            return wanted.result() if wanted.done() else None
-        finally:
-            interrupted.cancel()
-            if not wanted.done():
-                wanted.cancel()
-                await asyncio.wait({wanted})
-
-    async def reopen(self, name: str, sample_rate: int, reason: DeviceError) -> None:
-        """Get the sink back after it failed; raises DeviceError after `audio.device_wait_s`, or at once on a stop."""
-        self.metrics.device_failures.inc()
-        self.on_problem(str(reason))
-        log.warning("sound device: %s", reason)
-        give_up_s = time.monotonic() + self.config.device_wait_s
-        for pause_s in itertools.chain(RETRY_S, itertools.repeat(RETRY_S[-1])):
-            await self.call(self.sink.close)
-            await self._unless_interrupted(asyncio.sleep(pause_s))
-            if self._interruption.is_set():
-                return
-            try:
-                await self.call(self.sink.start, name, sample_rate)
-            except DeviceError as error:
-                if time.monotonic() > give_up_s:
-                    raise DeviceError(f"gave up after {self.config.device_wait_s:.0f} s: {error}") from error
-                self.on_problem(str(error))
-                continue
-            log.info("sound device is back")
-            self.on_problem(None)
-            return
-
     async def wait_for_resume(self) -> None:
         await self._unless_interrupted(self._resumption.wait())
+
+    async def _unless_interrupted(self, awaitable: Any) -> Any:
+        """The result, or None as soon as somebody interrupts: a slow voice must not delay a stop."""
+        return await unless(self._interruption, awaitable)
 
     @property
     def is_interrupted(self) -> bool:
@@ -215,57 +176,16 @@ class Player:
         await self.call(self.sink.close)
 
 
-class _Blocks:
-    """Pieces at their own sample rates → blocks of BLOCK_S at the device's. Used on the playback thread."""
-
-    def __init__(self, sample_rate: int) -> None:
-        self._sample_rate = sample_rate
-        self._n_samples = round(BLOCK_S * sample_rate)
-        self._resampler: tuple[int, Resampler] | None = None
-        self._left = np.zeros(0, np.float32)
-
-    def add(self, audio: Audio) -> list[Audio]:
-        samples = [self._left]
-        if self._resampler and self._resampler[0] != audio.sample_rate:
-            samples.append(self._resampler[1].flush().samples)
-            self._resampler = None
-        if not self._resampler:
-            self._resampler = (audio.sample_rate, Resampler(audio.sample_rate, self._sample_rate))
-        samples.append(self._resampler[1].resample(audio).samples)
-        return self._cut(np.concatenate(samples))
-
-    def _cut(self, samples: NDArray[np.float32]) -> list[Audio]:
-        n_whole = len(samples) // self._n_samples * self._n_samples
-        self._left = samples[n_whole:]
-        return [
-            Audio(samples[at : at + self._n_samples], self._sample_rate)
-            for at in range(0, n_whole, self._n_samples)
-        ]
-
-    def rest(self) -> list[Audio]:
-        flushed = self._resampler[1].flush().samples if self._resampler else np.zeros(0, np.float32)
-        blocks = self._cut(np.concatenate([self._left, flushed]))
-        return [*blocks, Audio(self._left, self._sample_rate)] if len(self._left) else blocks
-
-
-def _all_blocks(audio: Audio, sample_rate: int) -> list[Audio]:
-    blocks = _Blocks(sample_rate)
-    return [*blocks.add(audio), *blocks.rest()]
-
-
 class _Track:
-    """One announcement on the sink: started at its first block, resumed where a failing device lost it."""
+    """One announcement: its volume, its pauses and its end by an interruption."""
 
     def __init__(self, player: Player, name: str, gain: Callable[[], float]) -> None:
         self._player = player
-        self._name = name
+        self._loudspeaker = player.loudspeaker
+        self._loudspeaker.begin(name)
         self._gain = gain
-        self._is_started = False
         self._fade_s = player.config.fade_ms / 1000
         self._last_gain: float | None = None
-        self._recent: deque[Audio] = deque(maxlen=max(1, round(player.config.buffer_ms / 1000 / BLOCK_S)))
-        """Blocks the device may hold unheard: said again if it vanishes."""
-
         self._sample_rate = 0
         self.spoken_samples = 0
 
@@ -275,7 +195,7 @@ class _Track:
 
     async def write(self, block: Audio, is_speech: bool) -> bool:
         """Play *block*; False when the announcement ends here by an interruption."""
-        player = self._player
+        player, loudspeaker = self._player, self._loudspeaker
         self._sample_rate = block.sample_rate
         block = self._with_gain(block)
         was_paused = player.is_paused and not player.is_interrupted
@@ -283,11 +203,11 @@ class _Track:
             await self._pause(block)
         if player.is_interrupted:
             # After a pause all is silent already.
-            if self._is_started and not was_paused:
-                await self._write(faded_out(block, self._fade_s))
+            if loudspeaker.is_started and not was_paused:
+                await loudspeaker.write(faded_out(block, self._fade_s))
             return False
-        await self._write(faded_in(block, self._fade_s) if was_paused else block)
-        if not self._is_started:
+        await loudspeaker.write(faded_in(block, self._fade_s) if was_paused else block)
+        if not loudspeaker.is_started:
             return False
         if is_speech:
             self.spoken_samples += len(block.samples)
@@ -303,63 +223,17 @@ class _Track:
 
     async def _pause(self, block: Audio) -> None:
         """Fall silent with the start of *block*, which will be said again, and wait."""
-        if self._is_started:
-            await self._write(faded_out(block, self._fade_s))
-        if self._is_started:
-            await self._rest()
+        if self._loudspeaker.is_started:
+            await self._loudspeaker.write(faded_out(block, self._fade_s))
+        if self._loudspeaker.is_started:
+            await self._loudspeaker.rest()
         await self._player.wait_for_resume()
-
-    async def _rest(self) -> None:
-        try:
-            await self._player.call(self._player.sink.rest)
-        except DeviceError as error:
-            # Gone in this very moment: the first block after the pause finds out and waits for it.
-            log.warning("sound device: %s", error)
-            await self._player.call(self._player.sink.close)
-            self._is_started = False
-
-    async def _write(self, block: Audio) -> None:
-        player = self._player
-        pending = deque([block])
-        while pending:
-            try:
-                if not self._is_started:
-                    await player.call(player.sink.start, self._name, block.sample_rate)
-                    self._is_started = True
-                    player.on_problem(None)
-                if await player.call(player.sink.write, pending[0].samples):
-                    player.metrics.underflows.inc()
-                self._recent.append(pending.popleft())
-            except DeviceError as error:
-                self._is_started = False
-                if not player.sink.can_resume:
-                    raise
-                await player.reopen(self._name, block.sample_rate, error)
-                if player.is_interrupted:
-                    return
-                self._is_started = True
-                pending.extendleft(reversed(self._recent))
-                self._recent.clear()
-
-    async def finish(self) -> None:
-        """Wait until the device has played what it was given."""
-        if not self._is_started:
-            return
-        self._is_started = False
-        try:
-            await self._player.call(self._player.sink.finish)
-        except DeviceError as error:
-            if not self._player.sink.can_resume:
-                raise
-            # All but the buffer's last moments was heard; the next announcement will find out more.
-            log.warning("sound device: %s", error)
-            await self._player.call(self._player.sink.close)
 
 
 @asynccontextmanager
 async def open_player(config: AudioConfig, metrics: Metrics) -> AsyncIterator[Player]:
     """The player with its sink and thread; the device itself is opened by the first sound."""
-    with one_thread("playback", CALL_DEADLINE_S) as thread:
+    with one_thread("playback", OPEN_DEADLINE_S) as thread:
         player = Player(config, open_sink(config), metrics, thread)
         try:
             yield player

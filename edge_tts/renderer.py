@@ -12,8 +12,8 @@ from edge_tts.speech import Piece
 from edge_tts.synthesizer import Plan, Synthesizer
 from edge_tts.threads import OneThread, one_thread
 
-CALL_DEADLINE_S = 120.0
-"""One piece, or loading one voice, takes less than this on any board worth its name; the watchdog waits for it."""
+CALL_DEADLINE_S = 60.0
+"""One piece, reading one text or loading one voice takes less than this on any board worth its name."""
 
 _T = TypeVar("_T")
 

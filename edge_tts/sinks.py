@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-import logging
 import time
 import wave
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_tts.audio import to_pcm16
 from edge_tts.config import AudioConfig
+from edge_tts.device import DeviceSink
 from edge_tts.errors import DeviceError
-
-log = logging.getLogger(__name__)
-
-
-TAIL_S = 0.05
-"""Silence after speech, besides 1.5 times the device's latency, before a device is stopped."""
-
-
-HEAD_S = 0.03
-"""Silence before the first block: PulseAudio swallows the first 20 ms after a start (measured)."""
 
 
 class AudioSink(Protocol):
@@ -34,6 +24,11 @@ class AudioSink(Protocol):
 
     can_resume: bool
     """Whether an announcement can go on after an error, `close` and `start`; else it has failed."""
+
+    @property
+    def patience_s(self) -> float:
+        """How long the next `write`, `rest` or `finish` may take; more is a hang, and the end of the process."""
+        ...
 
     def probe(self) -> None:
         """Raises DeviceError if there is nothing to `start`."""
@@ -64,162 +59,11 @@ class AudioSink(Protocol):
         ...
 
 
-class DeviceSink:
-    """The sound device, by PortAudio.
-
-    Blocking writes, no callback: PortAudio's callbacks need memory that is writable and executable, which the
-    hardened unit forbids.
-    """
-
-    can_resume = True
-
-    def __init__(self, config: AudioConfig) -> None:
-        self._config = config
-        self._stream: Any = None
-        self._n_channels = 1
-        self._wrote = False
-        self._is_stale = False
-        """The device list may be out of date: PortAudio reads it only when it is initialized."""
-
-    def sounddevice(self) -> Any:
-        try:
-            import sounddevice
-        except OSError as error:
-            raise DeviceError(f"PortAudio is missing ({error}); install the package libportaudio2") from error
-        if self._is_stale:
-            try:
-                # Not initialized any more, if the last attempt failed half-way.
-                with suppress(sounddevice.PortAudioError):
-                    sounddevice._terminate()
-                sounddevice._initialize()
-            except sounddevice.PortAudioError as error:
-                raise DeviceError(f"PortAudio does not start: {error}") from error
-            self._is_stale = False
-        return sounddevice
-
-    def probe(self) -> None:
-        self._device(self.sounddevice())
-
-    def wanted_rate(self, sample_rate: int) -> int:
-        if self._config.sample_rate:
-            return self._config.sample_rate
-        if self._stream is not None:
-            return int(self._stream.samplerate)
-        try:
-            return int(self._device(self.sounddevice())["default_samplerate"])
-        except DeviceError:
-            # No device yet: any common rate will do until one appears, and it says so itself in `start`.
-            return 48000
-
-    def _device(self, sounddevice: Any) -> dict[str, Any]:
-        return find_device(sounddevice, self._config.device)
-
-    def start(self, name: str, sample_rate: int) -> None:
-        sounddevice = self.sounddevice()
-        try:
-            if self._stream is not None and self._stream.samplerate != sample_rate:
-                self.close()
-            if self._stream is None:
-                self._stream = self._open(sounddevice, sample_rate)
-            self._wake()
-        except sounddevice.PortAudioError as error:
-            self.close()
-            raise DeviceError(
-                f"cannot open {self._config.device or 'the default device'}: {error}"
-            ) from error
-
-    def _open(self, sounddevice: Any, sample_rate: int) -> Any:
-        device = self._device(sounddevice)
-        # Mono first; a bare hw: device may know stereo only.
-        choices = [n for n in (1, 2) if n <= device["max_output_channels"]]
-        for self._n_channels in choices:
-            try:
-                return sounddevice.RawOutputStream(
-                    samplerate=sample_rate,
-                    device=device["index"],
-                    channels=self._n_channels,
-                    dtype="int16",
-                    latency=self._config.buffer_ms / 1000,
-                )
-            except sounddevice.PortAudioError:
-                if self._n_channels == choices[-1]:
-                    raise
-        raise DeviceError(f"{device['name']} has no output")
-
-    def _wake(self) -> None:
-        if self._stream.stopped:
-            self._stream.start()
-            self._write_silence(HEAD_S)
-            self._wrote = False
-
-    def _write_silence(self, duration_s: float) -> None:
-        self._stream.write(bytes(2 * self._n_channels * round(duration_s * self._stream.samplerate)))
-
-    def write(self, samples: NDArray[np.float32]) -> bool:
-        import sounddevice
-
-        pcm = to_pcm16(samples if self._n_channels == 1 else np.repeat(samples, self._n_channels))
-        try:
-            self._wake()
-            ran_dry = bool(self._stream.write(pcm))
-        except sounddevice.PortAudioError as error:
-            raise DeviceError(f"{self._config.device or 'the default device'} stopped: {error}") from error
-        # Before the first block the buffer is empty by nature.
-        ran_dry, self._wrote = ran_dry and self._wrote, True
-        return ran_dry
-
-    def rest(self) -> None:
-        import sounddevice
-
-        # PortAudio stops ALSA without waiting for PulseAudio's part of the buffer: 150 ms of a word were lost at
-        # a buffer of 120 ms. What is lost must be silence, so as much silence is written first.
-        try:
-            self._write_silence(self._stream.latency * 1.5 + TAIL_S)
-            self._stream.stop()
-        except sounddevice.PortAudioError as error:
-            raise DeviceError(f"{self._config.device or 'the default device'} stopped: {error}") from error
-
-    def finish(self) -> None:
-        self.rest()
-
-    def close(self) -> None:
-        stream, self._stream = self._stream, None
-        self._is_stale = True
-        if stream is not None:
-            stream.close(ignore_errors=True)
-
-
-def find_device(sounddevice: Any, name: str | None) -> dict[str, Any]:
-    """PortAudio's description of the output named *name* (or containing it), None: the default."""
-    try:
-        devices = [device for device in sounddevice.query_devices() if device["max_output_channels"] > 0]
-        if name is None and devices:
-            return dict(sounddevice.query_devices(kind="output"))
-    except (sounddevice.PortAudioError, ValueError) as error:
-        raise DeviceError(f"no sound device: {error}") from error
-    exact = [device for device in devices if device["name"] == name]
-    similar = [device for device in devices if name and name.lower() in device["name"].lower()]
-    found = exact or similar
-    if not found:
-        if not devices:
-            raise DeviceError("no sound device found; connect one, or set audio.sink to wav or null")
-        names = ", ".join(device["name"] for device in devices)
-        raise DeviceError(f"no sound device {name!r}; there are: {names}")
-    return dict(found[0])
-
-
-def list_devices() -> list[tuple[str, bool]]:
-    """Name of every output, and whether it is the default; raises DeviceError."""
-    sounddevice = DeviceSink(AudioConfig()).sounddevice()
-    default = find_device(sounddevice, None)["index"]
-    outputs = [device for device in sounddevice.query_devices() if device["max_output_channels"] > 0]
-    return [(device["name"], device["index"] == default) for device in outputs]
-
-
 class WavSink:
     """One WAV file per announcement, as fast as it can be made."""
 
     can_resume = False
+    patience_s = 20.0  # a memory card that is busy with itself
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -280,7 +124,7 @@ class WavSink:
 
 
 class NullSink:
-    """Silence that takes as long as speech: for boxes without a loudspeaker, tests and, at a higher *pace*, soak runs."""
+    """Silence that takes as long as speech: for boxes without a loudspeaker, tests and, faster (*pace*), soak runs."""
 
     can_resume = True
 
@@ -293,6 +137,10 @@ class NullSink:
         self._sample_rate = 0
         self._heard_until_s: float | None = None
         """When the last sample given will have been heard; None: at rest."""
+
+    @property
+    def patience_s(self) -> float:
+        return self._buffer_s + 2.0
 
     def probe(self) -> None:
         pass

@@ -14,6 +14,7 @@ class FakeSink:
     """Hears at once what is written. All methods run on the playback thread; tests read after `play`."""
 
     can_resume = True
+    patience_s = 10.0
 
     def __init__(self, sample_rate: int = 48000) -> None:
         self.sample_rate = sample_rate
@@ -23,6 +24,10 @@ class FakeSink:
         """This block and every `start` after it fail, until `failures` have happened."""
 
         self.failures = 0
+        self.holds = 0
+        """So many blocks go into the buffer of a device that fails."""
+
+        self._n_held = 0
         self.fails_at_rest = False
         self.gate: threading.Event | None = None
         """Set: a write waits for it, as a full buffer or a hanging device does."""
@@ -43,19 +48,23 @@ class FakeSink:
 
     def start(self, name: str, sample_rate: int) -> None:
         self.calls.append(f"start {name} {sample_rate}")
-        if self.fail_at_block is not None and len(self.blocks) >= self.fail_at_block:
-            self._fail()
+        self._n_held = 0
+        if not self.holds:
+            self._fail_in_time()
         self.is_open = True
 
-    def _fail(self) -> None:
-        if self.failures > 0:
+    def _fail_in_time(self) -> None:
+        is_time = self.fail_at_block is not None and len(self.blocks) >= self.fail_at_block
+        if is_time and self.failures > 0:
             self.failures -= 1
             raise DeviceError("the device is gone")
 
     def write(self, samples: NDArray[np.float32]) -> bool:
         assert self.is_open
-        if self.fail_at_block is not None and len(self.blocks) >= self.fail_at_block:
-            self._fail()
+        if self._n_held < self.holds:
+            self._n_held += 1
+            return False
+        self._fail_in_time()
         self.blocks.append(samples)
         self.wrote.set()
         if self.gate:

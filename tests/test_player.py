@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from edge_tts.audio import read_wav
+from edge_tts.blocks import BLOCK_S
 from edge_tts.config import AudioConfig
 from edge_tts.errors import DeviceError
 from edge_tts.metrics import Metrics
-from edge_tts.player import BLOCK_S, Player, open_player
+from edge_tts.player import Player, open_player
 from edge_tts.sinks import NullSink
 from edge_tts.speech import Audio, Piece
 from edge_tts.threads import OneThread, one_thread
@@ -179,15 +180,31 @@ async def test_a_stop_ends_the_wait_for_a_device(player: Player, sink: FakeSink)
 
 
 async def test_a_hanging_device_is_seen(sink: FakeSink) -> None:
-    with one_thread("playback", 0.05) as thread:
+    hung: asyncio.Queue[str] = asyncio.Queue()
+    with one_thread("playback", 10.0, hung.put_nowait) as thread:
         player = Player(CONFIG, sink, Metrics(), thread)
-        sink.gate = threading.Event()
+        sink.gate, sink.patience_s = threading.Event(), 0.05
         playing = asyncio.create_task(player.play(pieces(tone(0.1)), name="a", gain=full))
-        while player.stuck_s == 0:
-            await asyncio.sleep(0.01)
+        async with asyncio.timeout(10):
+            assert await hung.get() == "playback"
+        assert player.stuck_s > 0
         sink.gate.set()
         await playing
         assert player.stuck_s == 0
+
+
+async def test_a_device_that_takes_sound_but_plays_none_is_given_up(
+    sink: FakeSink, playback: OneThread
+) -> None:
+    """A suspended sink can be opened, and its buffer takes the first blocks, again and again."""
+    sink.fail_at_block, sink.failures, sink.holds = 0, 1000, 3
+    problems: list[str | None] = []
+    player = Player(replace(CONFIG, device_wait_s=0.5), sink, Metrics(), playback)
+    player.on_problem = problems.append
+    with pytest.raises(DeviceError, match="gave up after 0 s: the device is gone"):
+        await player.play(pieces(tone(1.0)), name="a", gain=full)
+    assert sink.calls.count("start a 48000") > 1
+    assert None not in problems
 
 
 async def test_a_device_that_vanishes_in_a_pause_is_waited_for(player: Player, sink: FakeSink) -> None:
