@@ -76,6 +76,7 @@ async def run(config: Config, stop: asyncio.Event, is_open: asyncio.Event) -> No
         for name, open_door in DOORS.items():
             log.debug("opening door %s", name)
             await house.enter_async_context(open_door(service, config))
+        service.take_up()
         notify("READY=1")
         log.info("ready voice=%s sink=%s", service.state.voice, config.audio.sink)
         await stop.wait()

@@ -280,6 +280,12 @@ class QueueConfig:
 
 
 @dataclass(frozen=True)
+class JournalConfig:
+    enabled: bool = True
+    """What was accepted is kept in `state.dir` until it was spoken, over crashes, power cuts and restarts."""
+
+
+@dataclass(frozen=True)
 class LogConfig:
     level: typing.Literal["debug", "info", "warning", "error"] = "info"
     """debug writes what is spoken into the log; the others never do."""
@@ -296,6 +302,7 @@ class Config:
     cache: CacheConfig = field(default_factory=CacheConfig)
     state: StateConfig = field(default_factory=StateConfig)
     queue: QueueConfig = field(default_factory=QueueConfig)
+    journal: JournalConfig = field(default_factory=JournalConfig)
     log: LogConfig = field(default_factory=LogConfig)
 
 

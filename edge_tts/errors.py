@@ -7,8 +7,9 @@ SpeechError
 │   ├── TextTooLongError, NothingToSayError, MarkupError, UnsupportedPronunciationError
 │   ├── BadJsonError, InvalidFieldError, BodyTooLargeError
 │   ├── UnknownJobError, UnknownReferenceError, BadClipError
-│   ├── ShuttingDownError
+│   ├── ShuttingDownError, KeptForRestartError
 │   └── QueueFullError    try again later (HTTP 429)
+├── PoisonError           a text that ends the daemon
 ├── VoiceError            an installed voice: VoiceLoadError, SynthesisError, MemoryBudgetError
 └── DeviceError           the sound device
 
@@ -172,6 +173,24 @@ class ShuttingDownError(RequestError):
 
     def __init__(self) -> None:
         super().__init__("the daemon is stopping and takes no more announcements; try again in a moment")
+
+
+class KeptForRestartError(ShuttingDownError):
+    """Answers those who wait for the outcome of an announcement when the daemon stops."""
+
+    def __init__(self, job: str) -> None:
+        RequestError.__init__(
+            self, f"the daemon is stopping; {job} is kept and spoken after the restart: do not send it again"
+        )
+
+
+class PoisonError(SpeechError):
+    """The daemon ended twice while it was speaking this."""
+
+    code = "poison"
+
+    def __init__(self) -> None:
+        super().__init__("the daemon ended twice while it was speaking this text, so it is not tried again")
 
 
 class VoiceError(SpeechError):

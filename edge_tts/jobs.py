@@ -44,7 +44,9 @@ class Job:
 
     name: str
     request: SpeakRequest
-    plan: Plan
+    plan: Plan | None
+    """None: made when its turn comes, as after a restart."""
+
     accepted_s: float
     """Monotonic seconds."""
 
@@ -55,6 +57,9 @@ class Job:
     """The request's, until a last progress message is promoted."""
 
     latest: JobEvent
+    first_sentence: int = 0
+    """Index; what is before it was heard before a restart."""
+
     warnings: list[str] = field(default_factory=list)
     outcome: asyncio.Future[JobEvent] = field(default_factory=asyncio.Future)
     expiry: asyncio.TimerHandle | None = None
@@ -118,6 +123,10 @@ class JobQueue:
             endings.append(Ending(self.speaking, EventType.INTERRUPTED, "priority"))
         self._insert(job)
         return endings
+
+    def take_back(self, job: Job) -> None:
+        """Put *job*, which waited or spoke before a restart, in its place: the rules have been applied to it."""
+        self._insert(job)
 
     def _give_way(self, job: Job) -> list[Ending]:
         if job.priority is not PROGRESS:

@@ -10,7 +10,7 @@ import itertools
 import logging
 import time
 from collections import OrderedDict, deque
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Container, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,6 +18,8 @@ from typing import Any
 from edge_tts.audio import read_sound, volume_gain
 from edge_tts.config import Config
 from edge_tts.errors import (
+    KeptForRestartError,
+    PoisonError,
     QueueFullError,
     RequestError,
     ShuttingDownError,
@@ -27,7 +29,10 @@ from edge_tts.errors import (
     UnknownVoiceError,
 )
 from edge_tts.jobs import Ending, Job, JobQueue, replaces
+from edge_tts.journal import Journal, open_journal
+from edge_tts.journal_file import Entry
 from edge_tts.metrics import Metrics
+from edge_tts.moments import Moment, elapsed_s, moment_now
 from edge_tts.player import Player
 from edge_tts.renderer import Renderer
 from edge_tts.speech import Audio, EventType, JobEvent, Piece, Priority, SpeakRequest
@@ -39,6 +44,9 @@ log = logging.getLogger(__name__)
 MAX_UPDATES_BEHIND = 1000
 REMEMBERED_IDS = 1024
 WIND_DOWN_S = 2.0
+
+MAX_ATTEMPTS = 2
+"""A text that the daemon did not survive so often is not tried again."""
 
 Update = JobEvent | DeviceState
 
@@ -53,11 +61,15 @@ class Receipt:
 class Service:
     """Made by `open_service`."""
 
-    def __init__(self, config: Config, renderer: Renderer, player: Player, metrics: Metrics) -> None:
+    def __init__(
+        self, config: Config, renderer: Renderer, player: Player, metrics: Metrics, journal: Journal
+    ) -> None:
         self.config = config
         self.metrics = metrics
         self._renderer = renderer
         self._player = player
+        self._journal = journal
+        self._left_over = [entry for entry in journal.entries if entry.request is not None]
         self._queue = JobQueue(config.queue.max_jobs)
         self._wake = asyncio.Event()
         self._jobs: OrderedDict[str, Job] = OrderedDict()
@@ -72,7 +84,7 @@ class Service:
         self._last: SpeakRequest | None = None
         self._numbers = itertools.count(1)
         # Names of jobs stay unique across restarts: they are file names of the wav sink and ids in logs.
-        self._run = f"{int(time.time()):x}"
+        self._run = _name_of_run({entry.name.partition("-")[0] for entry in journal.entries})
         self._kept = KeptState(config, self.report_problem)
         self._state = self._kept.load()
         installed = renderer.synthesizer.voices.installed.voices
@@ -80,14 +92,19 @@ class Service:
             log.warning("voice %s is no longer installed; using %s", self._state.voice, config.voices.default)
             self._state = replace(self._state, voice=config.voices.default)
         player.on_problem = lambda message: self.report_problem("device_unavailable", message)
+        journal.on_problem = self.report_problem
+        for code, message in journal.problems.items():
+            self.report_problem(code, message)
+        self._remember_ids()
 
     # Requests
 
-    async def submit(self, request: SpeakRequest) -> Receipt:
-        """Accept *request* for the loudspeaker. Raises RequestError or VoiceError; nothing is queued then."""
+    async def submit(self, request: SpeakRequest, mark: str | None = None) -> Receipt:
+        """Accept *request* for the loudspeaker; it is in the journal then. Raises RequestError or VoiceError;
+        nothing is queued then. By *mark* the door can ask `was_accepted`."""
         self._check(request)
         if request.id is None:
-            return Receipt(await self._accept(request), is_duplicate=False)
+            return Receipt(await self._accept(request, mark), is_duplicate=False)
         while (first := self._first_of(request.id)) is not None:
             try:
                 return Receipt(await asyncio.shield(first), is_duplicate=True)
@@ -99,7 +116,7 @@ class Service:
         job: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._ids[request.id] = (time.monotonic(), job)
         try:
-            job.set_result(await self._accept(request))
+            job.set_result(await self._accept(request, mark))
         except BaseException as error:
             # Refused: the same id may try again. Whoever waits for it gets the same answer.
             self._ids.pop(request.id, None)
@@ -110,6 +127,19 @@ class Service:
                 job.cancel()
             raise
         return Receipt(job.result(), is_duplicate=False)
+
+    def was_accepted(self, mark: str) -> bool:
+        """Whether something of that mark was accepted inside the dedup window, by an earlier run perhaps."""
+        return self._journal.knows(mark, self.config.queue.dedup_window_s)
+
+    def _remember_ids(self) -> None:
+        """Of what earlier runs accepted."""
+        now, now_s = moment_now(), time.monotonic()
+        for entry in self._journal.entries:
+            if entry.id is not None:
+                job: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+                job.set_result(entry.name)
+                self._ids[entry.id] = (now_s - elapsed_s(entry.moment, now), job)
 
     def _check(self, request: SpeakRequest) -> None:
         limit = self.config.queue.max_text_characters
@@ -125,34 +155,40 @@ class Service:
             self._ids.popitem(last=False)
         return self._ids[request_id][1] if request_id in self._ids else None
 
-    async def _accept(self, request: SpeakRequest) -> str:
+    async def _accept(self, request: SpeakRequest, mark: str | None) -> str:
         accepted_s = time.monotonic()
         self._queue.check_room(request.priority)
         if len(self._scheduled) >= self.config.queue.max_jobs:
             raise QueueFullError(self.config.queue.max_jobs)
         name = f"{self._run}-{next(self._numbers)}"
         plan = await self._plan(request, self._renderer.call)
-        if self._is_stopping:
-            raise ShuttingDownError
         ttl_s = self.config.queue.ttl_s if request.ttl_s is None else request.ttl_s
-        delay_s = max(0.0, request.at - time.time()) if request.at else 0.0
-        queued = JobEvent(
-            EventType.QUEUED, name, request.id, request.text, request.source, plan.voice, request.priority,
-            n_sentences=len(plan.sentences), warnings=plan.warnings,
-        )  # fmt: skip
-        job = Job(name, request, plan, accepted_s, accepted_s + delay_s + ttl_s, request.priority, queued)
-        job.warnings.extend(plan.warnings)
+        try:
+            if not self._is_stopping:
+                await self._journal.accept(name, request, ttl_s, mark)
+            if self._is_stopping:
+                raise ShuttingDownError
+            delay_s = max(0.0, request.at - time.time()) if request.at else 0.0
+            self._enter(_job(name, request, plan, accepted_s, ttl_s, delay_s), delay_s)
+        except BaseException:
+            self._journal.end(name)
+            raise
+        return name
+
+    def _enter(self, job: Job, delay_s: float) -> None:
         for other in [self._jobs[scheduled] for scheduled in self._scheduled]:
             if replaces(job, other):
                 self._unschedule(other)
                 self._end(other, EventType.SUPERSEDED, code="replaced")
         if delay_s:
             self._remember(job)
-            timer = asyncio.get_running_loop().call_later(delay_s, self._arrive_scheduled, job)
-            self._scheduled[name] = timer
+            self._schedule(job, delay_s)
         else:
             self._arrive(job)
-        return name
+
+    def _schedule(self, job: Job, delay_s: float) -> None:
+        timer = asyncio.get_running_loop().call_later(delay_s, self._arrive_scheduled, job)
+        self._scheduled[job.name] = timer
 
     async def _plan(self, request: SpeakRequest, call: Callable[..., Awaitable[Plan]]) -> Plan:
         spoken = replace(request, speed=request.speed * self._state.speed)
@@ -168,7 +204,7 @@ class Service:
     def _arrive(self, job: Job) -> None:
         """Put *job* in the queue and carry out what the priorities decide; raises QueueFullError."""
         is_important = job.priority is Priority.IMPORTANT
-        if self._state.is_muted and not is_important:
+        if self._is_muted_for(job):
             self._remember(job)
             self._end(job, EventType.MUTED, code="muted")
             return
@@ -176,20 +212,57 @@ class Service:
             self._remember(job)
             self._end(job, EventType.SUPERSEDED, code="paused")
             return
-        left_s = job.deadline_s - time.monotonic()
-        if left_s <= 0:
+        if job.deadline_s <= time.monotonic():
             self._remember(job)
             self._end(job, EventType.EXPIRED, code="expired")
             return
         endings = self._queue.arrive(job)
-        job.expiry = asyncio.get_running_loop().call_later(left_s, self._expire, job)
         self._remember(job)
         for ending in endings:
             self._carry_out(ending)
         if is_important and self._player.is_paused:
             self.resume()
+        self._await_turn(job)
+
+    def _is_muted_for(self, job: Job) -> bool:
+        return self._state.is_muted and job.priority is not Priority.IMPORTANT
+
+    def _await_turn(self, job: Job) -> None:
+        """*job* is in the queue: it may speak until its deadline."""
+        if not job.outcome.done():
+            left_s = job.deadline_s - time.monotonic()
+            job.expiry = asyncio.get_running_loop().call_later(left_s, self._expire, job)
         self._wake.set()
         self._changed()
+
+    # What an earlier run left
+
+    def take_up(self) -> None:
+        """Go on with what waited when the daemon ended. To be called when the doors can tell the outcomes."""
+        now = moment_now()
+        for entry in self._left_over:
+            if entry.request is not None:
+                self._take_up(entry, entry.request, now)
+        self._left_over = []
+
+    def _take_up(self, entry: Entry, request: SpeakRequest, now: Moment) -> None:
+        passed_s = elapsed_s(entry.moment, now)
+        delay_s = max(0.0, request.at - entry.moment.wall_s) if request.at else 0.0
+        job = _job(entry.name, request, None, time.monotonic() - passed_s, entry.ttl_s, delay_s)
+        job.first_sentence = entry.sentence
+        job.warnings.append("resumed")
+        self._jobs[job.name] = job
+        if entry.attempts >= MAX_ATTEMPTS:
+            self._end(job, EventType.FAILED, code=PoisonError.code, message=str(PoisonError()))
+        elif self._is_muted_for(job):
+            self._end(job, EventType.MUTED, code="muted")
+        elif job.deadline_s <= time.monotonic():
+            self._end(job, EventType.EXPIRED, code="expired")
+        elif delay_s > passed_s:
+            self._schedule(job, delay_s - passed_s)
+        else:
+            self._queue.take_back(job)
+            self._await_turn(job)
 
     def _remember(self, job: Job) -> None:
         if job.name in self._jobs:
@@ -286,11 +359,22 @@ class Service:
         self._changed()
 
     async def wind_down(self) -> None:
-        """Take nothing more, end everything and wait a moment for the outcome of what was being said."""
+        """Take nothing more, end what is being said and wait a moment for its outcome. What waits stays in the
+        journal; without one it ends too."""
         self._is_stopping = True
+        if self._journal.keeps:
+            self._keep_for_restart()
         self.stop()
         if self._queue.speaking:
             await asyncio.wait({self._queue.speaking.outcome}, timeout=WIND_DOWN_S)
+
+    def _keep_for_restart(self) -> None:
+        """Whoever waits for an outcome is told that it comes later."""
+        for job in self._queue.clear() + [self._jobs[name] for name in self._scheduled]:
+            self._unschedule(job)
+            _cancel_expiry(job)
+            job.outcome.set_exception(KeptForRestartError(job.name))
+            job.outcome.exception()  # nobody may be waiting
 
     async def repeat(self) -> Receipt:
         """Say the last spoken announcement again; raises UnknownJobError if there was none."""
@@ -303,7 +387,8 @@ class Service:
     async def run(self) -> None:
         """Speak what waits, one job at a time, until cancelled."""
         while True:
-            job = None if self._player.is_paused else self._queue.next()
+            is_held = self._player.is_paused or self._is_stopping
+            job = None if is_held else self._queue.next()
             if job is None:
                 self._wake.clear()
                 await self._wake.wait()
@@ -456,10 +541,7 @@ class Service:
         """The one outcome of *job*."""
         if job.outcome.done():
             return
-        if job.expiry:
-            # A timer keeps what it is called with, however long the ttl.
-            job.expiry.cancel()
-            job.expiry = None
+        _cancel_expiry(job)
         event = replace(
             job.latest, event_type=event_type, warnings=tuple(dict.fromkeys(job.warnings)), **details
         )
@@ -467,6 +549,8 @@ class Service:
         job.outcome.set_result(event)
         log.info("%s %s", event_type, _fields(event))
         self._publish(event)
+        # After it was told: a crash in between tells it once more, with the same job, rather than never.
+        self._journal.end(job.name)
         self._changed()
 
     def health(self) -> dict[str, Any]:
@@ -507,13 +591,15 @@ class _Speaking:
         queued_s = self._started_s - job.accepted_s
         service.metrics.queue_time.observe(queued_s)
         self._update(queued_ms=round(queued_s * 1000))
+        service._journal.begin(job.name)
+        plan = await self._plan()
         chime = await self._chime()
         if job.interruption:
             # Stopped while it was being prepared; from here to the player there is no gap.
             event_type, code = job.interruption
             service._end(job, event_type, code=code)
             return
-        async with aclosing(service._renderer.stream(job.plan)) as pieces:
+        async with aclosing(service._renderer.stream(plan)) as pieces:
             playback = await service._player.play(
                 pieces,
                 name=job.name,
@@ -532,6 +618,16 @@ class _Speaking:
             event_type, code = job.interruption or (EventType.INTERRUPTED, "cancelled")
             service._end(job, event_type, code=code, **figures)
 
+    async def _plan(self) -> Plan:
+        """What is to be said of it."""
+        job = self._job
+        if job.plan is None:
+            job.plan = await self._service._plan(job.request, self._service._renderer.call)
+            job.first_sentence = min(job.first_sentence, len(job.plan.sentences) - 1)
+            job.warnings.extend(job.plan.warnings)
+            self._update(voice=job.plan.voice, n_sentences=len(job.plan.sentences))
+        return replace(job.plan, sentences=job.plan.sentences[job.first_sentence :])
+
     async def _chime(self) -> Audio | None:
         try:
             return await self._service._renderer.call(self._service._chime_of, self._job.request)
@@ -544,17 +640,46 @@ class _Speaking:
         self._audio_s += piece.audio.duration_s
         self._synthesis_s += piece.synthesis_s
         self._job.warnings.extend(piece.warnings)
-        self._update(sentence=piece.sentence + 1)
+        sentence = self._job.first_sentence + piece.sentence
+        if sentence > max(self._job.first_sentence, self._job.latest.sentence - 1):
+            self._service._journal.progress(self._job.name, sentence)
+        self._update(sentence=sentence + 1)
 
     def _on_first_block(self) -> None:
         job, now_s = self._job, time.monotonic()
         first_audio_s = now_s - job.accepted_s
-        self._service.metrics.first_audio.labels(job.plan.voice).observe(now_s - self._started_s)
+        self._service.metrics.first_audio.labels(job.latest.voice).observe(now_s - self._started_s)
         self._update(event_type=EventType.STARTED, first_audio_ms=round(first_audio_s * 1000))
         self._service._publish(job.latest)
 
     def _update(self, **changes: Any) -> None:
         self._job.latest = replace(self._job.latest, **changes)
+
+
+def _job(
+    name: str, request: SpeakRequest, plan: Plan | None, accepted_s: float, ttl_s: float, delay_s: float
+) -> Job:
+    """A job that waits; *accepted_s* is monotonic."""
+    queued = JobEvent(
+        EventType.QUEUED, name, request.id, request.text, request.source, priority=request.priority
+    )
+    if plan:
+        queued = replace(queued, voice=plan.voice, n_sentences=len(plan.sentences), warnings=plan.warnings)
+    job = Job(name, request, plan, accepted_s, accepted_s + delay_s + ttl_s, request.priority, queued)
+    job.warnings.extend(queued.warnings)
+    return job
+
+
+def _name_of_run(others: Container[str]) -> str:
+    """The start of our jobs' names. A box without a battery may start twice at the same time."""
+    return next(name for number in itertools.count(int(time.time())) if (name := f"{number:x}") not in others)
+
+
+def _cancel_expiry(job: Job) -> None:
+    if job.expiry:
+        # A timer keeps what it is called with, however long the ttl.
+        job.expiry.cancel()
+        job.expiry = None
 
 
 def _fields(event: JobEvent) -> str:
@@ -590,12 +715,13 @@ async def open_service(
     config: Config, renderer: Renderer, player: Player, metrics: Metrics
 ) -> AsyncIterator[Service]:
     """The service, speaking what arrives; leaving ends what is being said with the outcome interrupted."""
-    service = Service(config, renderer, player, metrics)
-    runner = asyncio.create_task(service.run())
-    service.checks.append(lambda: "the queue" if runner.done() else None)
-    try:
-        yield service
-    finally:
-        await service.wind_down()
-        runner.cancel()
-        await asyncio.wait({runner})
+    async with open_journal(config) as journal:
+        service = Service(config, renderer, player, metrics, journal)
+        runner = asyncio.create_task(service.run())
+        service.checks.append(lambda: "the queue" if runner.done() else None)
+        try:
+            yield service
+        finally:
+            await service.wind_down()
+            runner.cancel()
+            await asyncio.wait({runner})

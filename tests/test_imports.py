@@ -22,6 +22,9 @@ STAIRCASE = (
         "player",
         "jobs",
         "state",
+        "moments",
+        "journal_file",
+        "journal",
         "service",
         "doors",
         "watchdog",
@@ -85,9 +88,9 @@ def test_every_step_exists() -> None:
     assert set(STAIRCASE) == {step_of(path) for path in MODULES}
 
 
-@pytest.mark.parametrize("library", ["onnxruntime", "sounddevice", "aiohttp", "paho", "amqtt"])
+@pytest.mark.parametrize("library", ["onnxruntime", "sounddevice", "aiohttp", "paho", "amqtt", "sqlite3"])
 def test_a_foreign_library_is_known_to_one_place(library: str) -> None:
-    owners = {"onnxruntime": "models/session.py", "sounddevice": "sinks.py", "aiohttp": "doors/"}
+    owners = {"onnxruntime": "models/session.py", "sounddevice": "sinks.py", "sqlite3": "journal"}
     owner = owners.get(library, "doors/")
     users = {
         str(path.relative_to(PACKAGE))

@@ -159,13 +159,13 @@ def embedded(config: Config) -> Config:
 
 
 async def test_the_embedded_broker(embedded: Config) -> None:
-    for _ in range(2):  # it also stops: the port is free again
+    for name in ("a", "b"):  # it also stops: the port is free again
         async with opened(embedded) as service:
             await until(lambda: "mqtt_disconnected" not in problems(service))
             phone = await asyncio.to_thread(Phone, embedded.mqtt.embedded_port, MQTTProtocolVersion.MQTTv311)
             await until(lambda phone=phone: phone.latest("status") == "online")  # type: ignore[misc]
-            phone.publish(f"{BASE}/say", json.dumps({"text": "Hello.", "id": "a"}))
-            await phone.event("finished", "a")
+            phone.publish(f"{BASE}/say", json.dumps({"text": "Hello.", "id": name}))
+            await phone.event("finished", name)
             phone.publish(f"{BASE}/say", b"\xff")
             assert (await phone.event("failed"))["code"] == "bad_request"
             phone.close()

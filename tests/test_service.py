@@ -41,6 +41,7 @@ async def serving(config: Config) -> AsyncIterator[Service]:
         open_renderer(lambda: build_synthesizer(config, metrics)) as renderer,
         open_service(config, renderer, player, metrics) as service,
     ):
+        service.take_up()
         yield service
 
 
@@ -280,7 +281,10 @@ async def test_a_state_folder_that_cannot_be_written_is_a_problem_not_an_end(
     async with serving(replace(config, state=StateConfig(dir=tmp_path / "file" / "below"))) as service:
         service.set_volume(10)
         assert service.state.volume == 10
-        assert [problem["code"] for problem in service.health()["problems"]] == ["state_not_kept"]
+        assert [problem["code"] for problem in service.health()["problems"]] == [
+            "journal_unavailable",
+            "state_not_kept",
+        ]
 
 
 async def test_a_stream_ends_when_its_listener_leaves(service: Service) -> None:

@@ -9,10 +9,9 @@ import asyncio
 import logging
 import random
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from hashlib import blake2b
 
 from paho.mqtt.client import MQTTMessage
 from paho.mqtt.enums import MQTTProtocolVersion
@@ -22,6 +21,7 @@ from edge_tts.doors.mqtt_connection import Broker, Connection, End, read_broker
 from edge_tts.doors.mqtt_topics import Arrival, Topics, arrival_of
 from edge_tts.errors import DeviceError
 from edge_tts.service import Service
+from edge_tts.speech import JobEvent
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +38,12 @@ CONTESTED_AFTER = 3
 
 CLOSE_TIMEOUT_S = 2.0
 
+MAX_ACCEPTING = 32
+"""Texts being accepted at the same time: they share the journal's commits."""
+
+MAX_UNTOLD = 100
+"""Outcomes kept for the broker while it is away; the oldest are lost."""
+
 REMEMBERED = 1024
 REMEMBERED_S = 600.0
 
@@ -53,9 +59,12 @@ class MqttDoor:
         # The embedded broker does not.
         self._speaks_v5 = self._is_v5 = config.mqtt.url != "embedded"
         self._connection: Connection | None = None
+        self._is_online = False
         self._is_closing = False
         self._waiting: asyncio.Queue[Arrival] = asyncio.Queue()
-        self._seen: OrderedDict[bytes, float] = OrderedDict()
+        self._accepting: set[asyncio.Task[None]] = set()
+        self._untold: deque[JobEvent] = deque(maxlen=MAX_UNTOLD)
+        self._seen: OrderedDict[str, float] = OrderedDict()
         self._tasks: list[asyncio.Task[None]] = []
 
     async def _run(self) -> None:
@@ -99,13 +108,14 @@ class MqttDoor:
         try:
             return await connection.run()
         finally:
+            self._is_online = False
             self._service.metrics.mqtt_connected.set(0)
 
     async def close(self) -> None:
         self._is_closing = True
         if self._connection:
             await self._connection.close((self._topics.status, "offline"), CLOSE_TIMEOUT_S)
-        tasks = [*self._tasks, *self._topics.replies]
+        tasks = [*self._tasks, *self._accepting, *self._topics.replies]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -134,11 +144,14 @@ class MqttDoor:
         connection.subscribe(self._topics.subscriptions)
 
     def subscribed(self, connection: Connection, denied: list[str]) -> None:
+        self._is_online = True
         self._service.metrics.mqtt_connected.set(1)
         self._service.report_problem("mqtt_disconnected", None)
         refused = f"the broker refuses to let us read {', '.join(denied)}; allow it in its access list"
         self._service.report_problem("mqtt_denied", refused if denied else None)
         self._topics.publish_states()
+        while self._untold:
+            self._topics.publish_update(self._untold.popleft())
         if denied:
             log.error("mqtt: %s", refused)
             return
@@ -149,7 +162,7 @@ class MqttDoor:
         self._ignore("overflow")
 
     def received(self, connection: Connection, message: MQTTMessage, size_bytes: int) -> None:
-        self._waiting.put_nowait(arrival_of(message, size_bytes, connection.done_with_message))
+        self._waiting.put_nowait(arrival_of(message, size_bytes, connection.delivery_of(message)))
 
     # What arrives
 
@@ -157,29 +170,44 @@ class MqttDoor:
         """Carry out what arrives, until cancelled."""
         while True:
             arrival = await self._waiting.get()
-            try:
-                if arrival.is_retained:
-                    log.warning("mqtt: a retained command is ignored; publish commands without retain")
-                    self._ignore("retained")
-                elif self._is_repeated(arrival):
-                    self._ignore("duplicate")
-                else:
-                    await self._topics.obey(arrival)
-            finally:
+            if arrival.is_retained:
+                log.warning("mqtt: a retained command is ignored; publish commands without retain")
+                self._ignore("retained")
                 arrival.done()
+            elif self._is_repeated(arrival):
+                self._ignore("duplicate")
+                arrival.done()
+            elif self._topics.is_text(arrival):
+                await self._accept(arrival)
+            else:
+                if self._accepting:
+                    await asyncio.wait(self._accepting)
+                await self._obey_one(arrival)
+
+    async def _accept(self, arrival: Arrival) -> None:
+        """Texts do not wait for each other's place in the journal; they keep their order on the way there."""
+        if len(self._accepting) >= MAX_ACCEPTING:
+            await asyncio.wait(self._accepting, return_when=asyncio.FIRST_COMPLETED)
+        task = asyncio.create_task(self._obey_one(arrival))
+        self._accepting.add(task)
+        task.add_done_callback(self._accepting.discard)
+
+    async def _obey_one(self, arrival: Arrival) -> None:
+        await self._topics.obey(arrival)
+        # Not if it was cancelled: then the broker may send it again.
+        arrival.done()
 
     def _ignore(self, reason: str) -> None:
         self._service.metrics.mqtt_ignored.labels(reason).inc()
 
     def _is_repeated(self, arrival: Arrival) -> bool:
         """Whether the broker sends this again for want of our acknowledgement. The same text twice is legal."""
-        print_of = blake2b(repr((arrival.topic, arrival.payload, arrival.correlation)).encode()).digest()
-        now_s = time.monotonic()
-        is_repeated = (
-            arrival.is_redelivered and now_s - self._seen.get(print_of, -REMEMBERED_S) < REMEMBERED_S
+        mark, now_s = arrival.mark, time.monotonic()
+        is_repeated = arrival.is_redelivered and (
+            now_s - self._seen.get(mark, -REMEMBERED_S) < REMEMBERED_S or self._service.was_accepted(mark)
         )
-        self._seen[print_of] = now_s
-        self._seen.move_to_end(print_of)
+        self._seen[mark] = now_s
+        self._seen.move_to_end(mark)
         while len(self._seen) > REMEMBERED:
             self._seen.popitem(last=False)
         return is_repeated
@@ -188,7 +216,10 @@ class MqttDoor:
         """Publish what happens, until cancelled."""
         with self._service.updates() as updates:
             async for update in updates:
-                self._topics.publish_update(update)
+                if isinstance(update, JobEvent) and update.event_type.is_outcome and not self._is_online:
+                    self._untold.append(update)
+                else:
+                    self._topics.publish_update(update)
 
 
 @asynccontextmanager

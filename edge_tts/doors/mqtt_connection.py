@@ -10,6 +10,8 @@ import logging
 import ssl
 import sys
 import threading
+from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
@@ -112,6 +114,15 @@ class End:
     """Another client came with our name: another box of the same `mqtt.device`."""
 
 
+@dataclass(slots=True)
+class _Delivery:
+    """A message that the broker waits to be told of."""
+
+    mid: int
+    qos: int
+    is_done: bool = False
+
+
 class Connection:
     """Callbacks named `_on_…` run on paho's thread and hop to the loop at once."""
 
@@ -135,6 +146,7 @@ class Connection:
         # Counters with one writer each, so that their difference needs no lock.
         self._arrived = 0
         self._handled = 0
+        self._deliveries: deque[_Delivery] = deque()
         self._thread: threading.Thread | None = None
         self._client = self._build_client(protocol, will_topic)
 
@@ -145,6 +157,7 @@ class Connection:
             clean_session=None if self.is_v5 else True,
             protocol=protocol,
             reconnect_on_failure=False,
+            manual_ack=True,
         )
         # Without it one exception in a callback ends the thread, and the client still says it is connected.
         client.suppress_exceptions = True
@@ -237,8 +250,21 @@ class Connection:
     def hang_up(self) -> None:
         self._client.disconnect()
 
-    def done_with_message(self) -> None:
-        self._handled += 1
+    def delivery_of(self, message: MQTTMessage) -> Callable[[], None]:
+        """To be asked in the order of arrival. What it returns is called when *message* has been dealt with, and
+        only then the broker is told that it came; in that order too, as MQTT wants it."""
+        delivery = _Delivery(message.mid, message.qos)
+        self._deliveries.append(delivery)
+
+        def done() -> None:
+            self._handled += 1
+            delivery.is_done = True
+            while self._deliveries and self._deliveries[0].is_done:
+                first = self._deliveries.popleft()
+                if not self._end.done():
+                    self._client.ack(first.mid, first.qos)
+
+        return done
 
     # From paho's thread
 
@@ -269,10 +295,11 @@ class Connection:
 
     def _on_message(self, client: Client, userdata: object, message: MQTTMessage) -> None:
         """Hop to the loop, do nothing else (even reading `topic` can raise)."""
-        if self._arrived - self._handled >= MAX_OUTSTANDING:
-            self._loop.call_soon_threadsafe(self._listener.overflowed)
-            return
+        is_too_much = self._arrived - self._handled >= MAX_OUTSTANDING
         self._arrived += 1
+        if is_too_much:
+            self._loop.call_soon_threadsafe(self._overflowed, message)
+            return
         size_bytes = len(message.payload)
         if size_bytes > self._config.max_payload_bytes:
             # Refused anyway, and a thousand of these would be gigabytes.
@@ -294,6 +321,10 @@ class Connection:
         is_takeover = reason.getName() == "Session taken over"
         # A broker of 3.1.1 may also just hang up on a CONNECT of MQTT 5.
         self._ended(End(str(reason), self.is_connected, not self.is_connected, is_takeover))
+
+    def _overflowed(self, message: MQTTMessage) -> None:
+        self._listener.overflowed()
+        self.delivery_of(message)()
 
     def _unless_connected(self, end: End) -> None:
         if not self.is_connected:

@@ -7,6 +7,7 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from hashlib import blake2b
 from typing import Any, Protocol
 
 from paho.mqtt.client import MQTTMessage
@@ -21,7 +22,14 @@ from edge_tts.doors.base import (
     which_job,
 )
 from edge_tts.doors.fields import number, volume_percent
-from edge_tts.errors import BodyTooLargeError, InvalidFieldError, RequestError, SpeechError, UnknownJobError
+from edge_tts.errors import (
+    BodyTooLargeError,
+    InvalidFieldError,
+    KeptForRestartError,
+    RequestError,
+    SpeechError,
+    UnknownJobError,
+)
 from edge_tts.service import Receipt, Service, Update
 from edge_tts.speech import JobEvent
 from edge_tts.state import DeviceState
@@ -65,6 +73,13 @@ class Arrival:
     expiry_s: float | None = None
     content_type: str = ""
     user: Mapping[str, str] | None = None
+
+    @property
+    def mark(self) -> str:
+        """By which it is known if the broker sends it again."""
+        return blake2b(
+            repr((self.topic, self.payload, self.correlation)).encode(), digest_size=12
+        ).hexdigest()
 
 
 def arrival_of(message: MQTTMessage, size_bytes: int, done: Callable[[], None]) -> Arrival:
@@ -110,6 +125,9 @@ class Topics:
         self._sent: dict[str, str] = {}
         self.replies: set[asyncio.Task[None]] = set()
 
+    def is_text(self, arrival: Arrival) -> bool:
+        return arrival.topic in self._say_topics
+
     async def obey(self, arrival: Arrival) -> None:
         """Do what *arrival* asks for; whatever is wrong with it becomes one event, and nothing else."""
         try:
@@ -151,7 +169,7 @@ class Topics:
         if arrival.expiry_s is not None:
             ttl_s = self._config.queue.ttl_s if request.ttl_s is None else request.ttl_s
             request = replace(request, ttl_s=min(ttl_s, arrival.expiry_s))
-        receipt = await self._service.submit(request)
+        receipt = await self._service.submit(request, arrival.mark)
         if arrival.response_topic is not None:
             self._reply_later(arrival, receipt)
 
@@ -188,6 +206,9 @@ class Topics:
                 outcome = await self._service.outcome(receipt.job)
             except UnknownJobError as error:  # a duplicate, and the first one is long forgotten
                 self._refuse(arrival, error)
+                return
+            except KeptForRestartError as error:
+                self._reply(arrival, json.dumps(self._service.job(receipt.job).to_json() | error_json(error)))
                 return
             self._reply(arrival, json.dumps(outcome.to_json() | {"duplicate": receipt.is_duplicate}))
 
