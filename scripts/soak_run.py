@@ -1,0 +1,96 @@
+"""`scripts/soak`: random announcements for hours against a real daemon; fails if anything grows, is lost or doubled."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from scripts.crowd import opened
+from scripts.household import Household, Sample, running
+from scripts.residents import Residents
+from scripts.soak_report import CACHE_MB, LIMIT_MB, MAX_JOBS, Soak, figures, page, plot
+
+CONFIG: dict[str, dict[str, Any]] = {
+    "audio": {"sink": "null", "null_pace": 1000.0},
+    "memory": {"limit_mb": LIMIT_MB},
+    # Small enough to be full all the time.
+    "cache": {"limit_mb": CACHE_MB},
+    "queue": {"max_text_characters": 20_000, "max_jobs": MAX_JOBS},
+    "log": {"level": "warning"},
+}
+SAMPLE_EVERY_S = 2.0
+IDLE_S = 20.0
+SETTLING_S = 8.0
+"""After it the sound device is closed and what was freed is given back."""
+
+
+async def soak(house: Household, n_announcements: int, seconds: float | None) -> Soak:
+    samples: list[Sample] = []
+    ended: list[int] = []
+    start_s = time.monotonic()
+    async with opened(house.daemon.url, house.broker.port) as crowd:
+        residents = Residents(crowd, seed=1)
+
+        async def watch() -> None:
+            while True:
+                samples.append(await asyncio.to_thread(house.sample))
+                ended.append(crowd.book.n_ended + residents.done["sound"])
+                await asyncio.sleep(SAMPLE_EVERY_S)
+
+        stop = asyncio.Event()
+        if seconds is not None:
+            asyncio.get_running_loop().call_later(seconds, stop.set)
+        watcher = asyncio.create_task(watch())
+        await residents.live(sys.maxsize if seconds else n_announcements, stop)
+        duration_s = time.monotonic() - start_s
+        await asyncio.sleep(SETTLING_S)
+        watcher.cancel()
+        await asyncio.wait({watcher})
+        if not watcher.cancelled() and (error := watcher.exception()):
+            raise error
+        book = crowd.book
+    idle = await asyncio.to_thread(measure_idle, house)
+    heard = [event for each in book.requests.values() for event in each.outcomes if "first_audio_ms" in event]
+    first_sound_ms = [event["first_audio_ms"] - event["queued_ms"] for event in heard]
+    mqtt_outcomes = crowd.mqtt.n_outcomes
+    return Soak(
+        samples, ended, book, residents, first_sound_ms, mqtt_outcomes, duration_s, house.peak_mb(), idle
+    )
+
+
+def measure_idle(house: Household) -> dict[str, dict[str, float]]:
+    time.sleep(SETTLING_S)
+    connected = house.wake_ups_per_s(IDLE_S)
+    house.broker.stop()
+    return {"with a broker": connected, "without its broker": house.wake_ups_per_s(IDLE_S)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--announcements", type=int, default=20_000)
+    parser.add_argument("--hours", type=float, help="go on for so long, however many announcements that is")
+    parser.add_argument(
+        "--medium", type=Path, help="a Piper voice (x.onnx with x.onnx.json) instead of one made here"
+    )
+    parser.add_argument("--markdown", type=Path, help="write the page here, as docs/soak.md")
+    parser.add_argument("--plot", type=Path, help="draw memory here, as docs/soak.svg")
+    options = parser.parse_args()
+    seconds = options.hours * 3600 if options.hours else None
+    with tempfile.TemporaryDirectory() as name, running(Path(name), CONFIG, options.medium) as house:
+        run = asyncio.run(soak(house, options.announcements, seconds))
+    text = page(run, options.plot)
+    print(text)
+    if options.plot:
+        plot(run, options.plot)
+    if options.markdown:
+        options.markdown.write_text(text, encoding="utf-8")
+    sys.exit(any(each.is_broken for each in figures(run)))
+
+
+if __name__ == "__main__":
+    main()
