@@ -108,7 +108,7 @@ def _row(corpus: Corpus) -> str:
 def refuse_foreign(target: Path) -> None:
     """Raises VoiceFolderError if *target* is there but is no voice that a training has made."""
     path = target / "voice.yaml"
-    if target.exists() and not (path.is_file() and path.read_text(encoding="utf-8").startswith(WRITTEN)):
+    if target.exists() and not (path.is_file() and path.read_bytes().startswith(WRITTEN.encode())):
         raise VoiceFolderError(
             f"{target} is there already, and no training has made it ({path.name} does not begin with {WRITTEN!r});"
             " give the new voice another --name, or --install it in another folder"
