@@ -12,6 +12,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 
 from paho.mqtt.client import MQTTMessage
 from paho.mqtt.enums import MQTTProtocolVersion
@@ -24,14 +25,6 @@ from edge_tts.service import Service
 from edge_tts.speech import JobEvent
 
 log = logging.getLogger(__name__)
-
-FIRST_DELAY_S = 1.0
-MAX_DELAY_S = 60.0
-TAKEOVER_DELAY_S = 60.0
-"""Two boxes with one name would throw each other out for ever; like this, once a minute."""
-
-STEADY_AFTER_S = 60.0
-"""A connection that lasted so long was a good one: the next delay is the first one again."""
 
 CONTESTED_AFTER = 3
 """So many connections in a row that did not last are no accident."""
@@ -48,13 +41,27 @@ REMEMBERED = 1024
 REMEMBERED_S = 600.0
 
 
+@dataclass(frozen=True, slots=True)
+class Delays:
+    """Between a connection and the next one, in seconds."""
+
+    first_s: float = 1.0
+    max_s: float = 60.0
+    takeover_s: float = 60.0
+    """Two boxes with one name would throw each other out for ever; like this, once a minute."""
+
+    steady_after_s: float = 60.0
+    """A connection that lasted so long was a good one: the next delay is the first one again."""
+
+
 class MqttDoor:
     """Made by `open_door`."""
 
-    def __init__(self, service: Service, config: Config, broker: Broker) -> None:
+    def __init__(self, service: Service, config: Config, broker: Broker, delays: Delays) -> None:
         self._service = service
         self._config = config.mqtt
         self._broker = broker
+        self._delays = delays
         self._topics = Topics(service, config, self.publish)
         # The embedded broker does not.
         self._speaks_v5 = self._is_v5 = config.mqtt.url != "embedded"
@@ -69,23 +76,24 @@ class MqttDoor:
 
     async def _run(self) -> None:
         """Connect, and again whenever the connection is lost, until cancelled."""
-        delay_s, n_short = FIRST_DELAY_S, 0
+        delays = self._delays
+        delay_s, n_short = delays.first_s, 0
         while True:
             started_s = time.monotonic()
             end = await self._connect()
             if self._is_closing:
                 return
             if end.was_connected:
-                is_short = time.monotonic() - started_s < STEADY_AFTER_S
-                delay_s, n_short = (delay_s, n_short + 1) if is_short else (FIRST_DELAY_S, 0)
+                is_short = time.monotonic() - started_s < delays.steady_after_s
+                delay_s, n_short = (delay_s, n_short + 1) if is_short else (delays.first_s, 0)
             self._report_end(end, is_contested=end.is_takeover or n_short >= CONTESTED_AFTER)
             if self._falls_back(end):
                 continue
             if end.is_takeover:
-                delay_s = max(delay_s, TAKEOVER_DELAY_S)
+                delay_s = max(delay_s, delays.takeover_s)
             # Jitter: after a power cut every box in the house comes back in the same second.
             await asyncio.sleep(delay_s * random.uniform(1.0, 1.5))
-            delay_s = min(delay_s * 2, MAX_DELAY_S)
+            delay_s = min(delay_s * 2, delays.max_s)
 
     def _falls_back(self, end: End) -> bool:
         """Choose the protocol of the next attempt; whether that one can be made at once."""
@@ -223,7 +231,9 @@ class MqttDoor:
 
 
 @asynccontextmanager
-async def open_door(service: Service, config: Config) -> AsyncIterator[MqttDoor | None]:
+async def open_door(
+    service: Service, config: Config, delays: Delays = Delays()
+) -> AsyncIterator[MqttDoor | None]:
     """Started inside the block, connected as soon as the broker lets us; None without `mqtt.url`.
 
     Raises ConfigError for files that cannot be read.
@@ -236,7 +246,7 @@ async def open_door(service: Service, config: Config) -> AsyncIterator[MqttDoor 
             from edge_tts.doors.broker import open_broker  # only here: it costs 10 MB
 
             await house.enter_async_context(open_broker(config.mqtt.embedded_port))
-        door = MqttDoor(service, config, read_broker(config.mqtt))
+        door = MqttDoor(service, config, read_broker(config.mqtt), delays)
         service.report_problem("mqtt_disconnected", "connecting")
         service.checks.append(door.stuck)
         door.start()

@@ -10,6 +10,7 @@ import logging
 import ssl
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -39,6 +40,9 @@ MAX_UNSENT = 200
 """Messages waiting for the broker; paho's own limit is none."""
 
 CONNECT_TIMEOUT_S = 5.0
+SILENCE_MARGIN_S = 5.0
+"""paho's thread pings the broker, and gives it up, within twice keepalive_s; without a sign of life it hangs."""
+
 ANSWER_TIMEOUT_S = 8.0
 """Until we are let in. A broker of 3.1.1 may read the properties of MQTT 5 as the length of our name and wait for the
 rest of it (amqtt does)."""
@@ -133,6 +137,7 @@ class Connection:
         protocol: MQTTProtocolVersion,
         will_topic: str | None,
         listener: Listener,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.is_v5 = protocol is MQTTProtocolVersion.MQTTv5
         self._config = config
@@ -147,7 +152,11 @@ class Connection:
         self._arrived = 0
         self._handled = 0
         self._deliveries: deque[_Delivery] = deque()
+        self._clock = clock
         self._thread: threading.Thread | None = None
+        self._heard_s = clock()
+        """When paho's thread last did something."""
+
         self._client = self._build_client(protocol, will_topic)
 
     def _build_client(self, protocol: MQTTProtocolVersion, will_topic: str | None) -> Client:
@@ -175,6 +184,7 @@ class Connection:
         client.on_subscribe = self._on_subscribe
         client.on_message = self._on_message
         client.on_publish = self._on_publish
+        client.on_log = self._on_log
         return client
 
     async def run(self) -> End:
@@ -209,8 +219,12 @@ class Connection:
 
     @property
     def is_dead(self) -> bool:
-        """Whether paho's thread ended without a word, so that nothing would ever be heard again."""
-        return self._thread is not None and not self._thread.is_alive() and not self._end.done()
+        """Whether paho's thread ended or stopped without a word, so that nothing would ever be heard again."""
+        if self._thread is None or self._end.done():
+            return False
+        silent_s = self._clock() - self._heard_s
+        is_silent = self.is_connected and silent_s > 2 * self._config.keepalive_s + SILENCE_MARGIN_S
+        return is_silent or not self._thread.is_alive()
 
     # From the loop
 
@@ -292,6 +306,11 @@ class Connection:
         self, client: Client, userdata: object, mid: int, reason: object, properties: object
     ) -> None:
         self._loop.call_soon_threadsafe(self._was_published, mid)
+
+    def _on_log(self, client: Client, userdata: object, level: int, line: str) -> None:
+        """paho has a line for every packet, and sends one at least every keepalive_s. Also called on the loop."""
+        if threading.current_thread() is self._thread:
+            self._heard_s = self._clock()
 
     def _on_message(self, client: Client, userdata: object, message: MQTTMessage) -> None:
         """Hop to the loop, do nothing else (even reading `topic` can raise)."""
