@@ -35,6 +35,9 @@ class Request:
     first_sound_ms: float | None = None
     """From sending it to the event `started`, as the caller sees it."""
 
+    refused_ms: float | None = None
+    """From sending it to the refusal."""
+
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -64,6 +67,7 @@ class Book:
 
     def refused(self, request: Request, code: str) -> None:
         request.refusals.append(code)
+        request.refused_ms = self._since_ms(request)
         request.ended.set()
 
     def event(self, event: dict[str, Any]) -> None:
@@ -72,11 +76,13 @@ class Book:
         if request is None:
             return
         if event["event_type"] == "started":
-            now_s = asyncio.get_running_loop().time()
-            request.first_sound_ms = (now_s - self._sent_s[request.id]) * 1000
+            request.first_sound_ms = self._since_ms(request)
         elif event["event_type"] in OUTCOMES:
             request.outcomes.append(event)
             request.ended.set()
+
+    def _since_ms(self, request: Request) -> float:
+        return (asyncio.get_running_loop().time() - self._sent_s[request.id]) * 1000
 
     @property
     def n_ended(self) -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from scripts.crowd import Book
+from scripts.figures import Figure, table
 from scripts.household import Sample, machine
 from scripts.residents import Residents
 
@@ -48,14 +49,6 @@ class Soak:
     peak_mb: float
     idle: dict[str, dict[str, float]]
     """Wake-ups per second of each thread, with and without a broker."""
-
-
-@dataclass(frozen=True)
-class Figure:
-    name: str
-    measured: str
-    bound: str = ""
-    is_broken: bool = False
 
 
 def figures(run: Soak) -> list[Figure]:
@@ -171,10 +164,6 @@ def plot(run: Soak, path: Path) -> None:
 
 
 def page(run: Soak, picture: Path | None) -> str:
-    rows = [
-        f"| {each.name} | {each.measured}{' **broken**' if each.is_broken else ''} | {each.bound} |"
-        for each in figures(run)
-    ]
     endings = run.book.endings("http") + run.book.endings("mqtt")
     threads = [
         f"{when} " + ", ".join(f"{name} {rate:.2f}" for name, rate in rates.items())
@@ -191,9 +180,7 @@ def page(run: Soak, picture: Path | None) -> str:
             "The null sink plays a thousand times as fast as a loudspeaker.",
             "",
             *([f"![Memory over announcements]({picture.name})", ""] if picture else []),
-            "| figure | measured | bound |",
-            "|---|---|---|",
-            *rows,
+            *table(figures(run)),
             "",
             f"Asked for: {_counted(run.residents.done)}. Endings: {_counted(endings)}.",
             "",
