@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import subprocess
 import sys
@@ -29,16 +30,26 @@ pytestmark = [pytest.mark.slow, pytest.mark.voice]
 
 ROOT = Path(__file__).parent.parent
 NAMES = [stage.name for stage in STAGES]
-STEPS = {"align": 20, "prosody": 10, "acoustic": 10, "sharpen": 2, "vocoder": 6, "joint": 4}
+LEARNING = ("align", "prosody", "acoustic", "acoustic/sharpen", "vocoder", "joint")
+PLACES = [*NAMES]
+PLACES.insert(PLACES.index("acoustic") + 1, "acoustic/sharpen")
+"""Where the training is killed, one after the other."""
+
+STEPS = {"align": 20, "prosody": 10, "acoustic": 10, "sharpen": 6, "vocoder": 6, "joint": 4}
 DEADLINE_S = 1200
 """On a box that does much else."""
 
 UNDER_WAY = {
     **dict.fromkeys(NAMES, "begun.json"),
     **{"clean": "*/*.flac", "mels": "*/*.npy", "f0": "*/*.npz", "export": "encoder.onnx"},
-    **dict.fromkeys(("align", "prosody", "acoustic", "vocoder", "joint"), "checkpoint.pt"),
+    **dict.fromkeys(LEARNING, "checkpoint.pt"),
 }
-"""A file in a stage's folder that shows that it has made something."""
+"""A file in a place's folder that shows that something was made."""
+
+
+def stage_of(place: str) -> int:
+    """Its index in NAMES."""
+    return NAMES.index(place.partition("/")[0])
 
 
 @dataclass
@@ -74,14 +85,15 @@ class Box:
         self.log.append(printed)
         return printed
 
-    def kill(self, process: subprocess.Popen[str], stage: str) -> None:
-        """In the midst of *stage*."""
-        folder = self.work / stage
-        wait_for(lambda: any(folder.glob(UNDER_WAY[stage])) or process.poll() is not None)
+    def kill(self, process: subprocess.Popen[str], place: str) -> None:
+        """In the midst of *place*."""
+        folder = self.work / place
+        wait_for(lambda: any(folder.glob(UNDER_WAY[place])) or process.poll() is not None)
         process.kill()
         printed = process.communicate(timeout=60)[0]
         assert process.returncode < 0, printed
-        assert not (folder / "done.json").exists(), f"{stage} was over before it was killed"
+        done = self.work / NAMES[stage_of(place)] / "done.json"
+        assert not done.exists(), f"{place} was over before it was killed"
         self.log.append(printed)
 
 
@@ -106,7 +118,7 @@ class Trained:
     undisturbed: Box
     killed: Box
     steps_kept: dict[str, int]
-    """Stage → the step of its last checkpoint when it was killed."""
+    """Place → the step of its last checkpoint when it was killed."""
 
 
 @pytest.fixture(scope="module")
@@ -117,11 +129,11 @@ def trained(recipe: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     beside = undisturbed.start()
     try:
         steps_kept = {}
-        for stage in NAMES:
-            killed.kill(killed.start(), stage)
-            checkpoint = killed.work / stage / "checkpoint.pt"
+        for place in PLACES:
+            killed.kill(killed.start(), place)
+            checkpoint = killed.work / place / "checkpoint.pt"
             if checkpoint.exists():
-                steps_kept[stage] = int(torch.load(checkpoint, weights_only=True)["step"])
+                steps_kept[place] = int(torch.load(checkpoint, weights_only=True)["step"])
         killed.finish(killed.start())
         undisturbed.finish(beside)
         yield Trained(undisturbed, killed, steps_kept)
@@ -191,21 +203,23 @@ def test_samples_are_made_every_so_many_steps(trained: Trained) -> None:
 
 
 def test_what_was_done_is_never_done_again(trained: Trained) -> None:
-    killed_first, *after = trained.killed.log[: len(NAMES) + 1]
+    killed_first, *after = trained.killed.log[: len(PLACES) + 1]
     assert "done" not in killed_first
-    for number, printed in enumerate(after):
-        assert re.findall(r"(\w+): done before", printed) == NAMES[:number]
-        assert re.findall(r"(\w+): done in", printed) == [NAMES[number]]
+    ends = [*map(stage_of, PLACES), len(NAMES)]
+    for printed, (first, end) in zip(after, itertools.pairwise(ends), strict=True):
+        assert re.findall(r"(\w+): done before", printed) == NAMES[:first]
+        assert re.findall(r"(\w+): done in", printed) == NAMES[first:end]
 
 
 def test_a_killed_stage_goes_on_from_its_checkpoint(trained: Trained) -> None:
-    assert set(trained.steps_kept) == {"align", "prosody", "acoustic", "vocoder", "joint"}
-    for stage, step in trained.steps_kept.items():
-        assert step > 0
-        next_run = trained.killed.log[NAMES.index(stage) + 1]
-        first_shown = re.search(rf"{stage}: .*?\| (\d+)/(\d+) ", next_run)
+    assert set(trained.steps_kept) == set(LEARNING)
+    for place, step in trained.steps_kept.items():
+        network = place.rpartition("/")[2]
+        assert 0 < step <= STEPS[network]
+        next_run = trained.killed.log[PLACES.index(place) + 1]
+        first_shown = re.search(rf"{network}: .*?\| (\d+)/(\d+) ", next_run)
         assert first_shown is not None
-        assert [int(each) for each in first_shown.groups()] == [step, STEPS[stage]]
+        assert [int(each) for each in first_shown.groups()] == [step, STEPS[network]]
 
 
 @pytest.mark.parametrize(
