@@ -164,6 +164,27 @@ def keep_freed_memory() -> None:
         library.mallopt(_M_TRIM_THRESHOLD, KEPT_BYTES)
 
 
+def session_options(threads: int) -> Any:
+    """onnxruntime's options, chosen by what `scripts/bench --loading` measures (docs/performance.md)."""
+    # Before the import: later, 1.29 and newer have a device id on disk and a report to Microsoft on its way.
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    import onnxruntime  # costs 60 ms: a start that only lists voices does without
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    # Both grow to the longest sentence ever seen and never shrink.
+    options.enable_cpu_mem_arena = False
+    options.enable_mem_pattern = False
+    # What it would write to stderr is in the exception, which is handled and told.
+    options.log_severity_level = 4
+    # Threads that wait for work by spinning would make an idle box busy.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    return options
+
+
 class HeldGraph:
     """A graph on its way into a session, in a file without a name that only this process sees.
 
@@ -181,23 +202,10 @@ class HeldGraph:
 
     def open(self, threads: int) -> Session:
         """The session; the memory file is gone afterwards. Raises VoiceLoadError."""
-        # Before the import: later, 1.29 and newer have a device id on disk and a report to Microsoft on its way.
-        os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-        import onnxruntime  # costs 60 ms: a start that only lists voices does without
+        options = session_options(threads)
+        import onnxruntime
 
         keep_freed_memory()
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-        # Both grow to the longest sentence ever seen and never shrink.
-        options.enable_cpu_mem_arena = False
-        options.enable_mem_pattern = False
-        # What it would write to stderr is in the exception, which is handled and told.
-        options.log_severity_level = 4
-        # Threads that wait for work by spinning would make an idle box busy.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.add_session_config_entry("session.inter_op.allow_spinning", "0")
         with self._file:
             name = f"/proc/self/fd/{self._file.fileno()}"
             try:
