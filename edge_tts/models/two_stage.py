@@ -22,7 +22,7 @@ from edge_tts.models.base import ModelTools, VoiceSpec
 from edge_tts.models.emotion import with_emotion
 from edge_tts.models.level import LevelKeeper
 from edge_tts.models.pieces import cuts
-from edge_tts.models.session import Session, check_sound, open_session, read_graph
+from edge_tts.models.session import Session, check_sound, open_session, read_verified
 from edge_tts.models.source_filter import HOP, Filters, SourceFilter
 from edge_tts.models.two_stage_frontend import Phrase
 from edge_tts.speech import Audio, Explanation, Prosody, Sentence, silence
@@ -246,11 +246,11 @@ class TwoStage:
 
     def warm_up(self) -> None:
         """Run every graph once over the highest ids there are. Raises SynthesisError."""
-        highest = max(self._table.tokens, key=self._table.tokens.__getitem__)
-        for name in self._spec.speakers:
-            phrase = Phrase((frontend.START, highest, frontend.END), (0, HIGHEST_ACCENT, 0))
-            for _ in self.say(phrase, name, Prosody()):
-                pass
+        token = max(self._table.tokens, key=self._table.tokens.__getitem__)
+        speaker = max(self._spec.speakers, key=self._spec.speakers.__getitem__)
+        phrase = Phrase((frontend.START, token, frontend.END), (0, HIGHEST_ACCENT, 0))
+        for _ in self.say(phrase, speaker, Prosody()):
+            pass
 
 
 def frame_inputs(frames: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
@@ -296,7 +296,7 @@ def _open(
 def _read_frontend(spec: VoiceSpec) -> Frontend:
     path = spec.files["frontend"]
     try:
-        document = json.loads(read_graph(path, spec.sha256.get(path.name)).content)
+        document = json.loads(read_verified(path, spec.sha256.get(path.name)).content)
         table = Frontend(
             tokens={str(symbol): int(number) for symbol, number in document["tokens"].items()},
             pitch={
