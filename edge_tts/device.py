@@ -24,7 +24,7 @@ HEAD_S = 0.03
 STALL_S = 0.9
 """A device that plays makes room within its buffer's length; one that makes none for so much longer plays nothing."""
 
-COLD_STALL_S = 4.0
+COLD_STALL_S = 3.0
 """The same for one that wakes: PulseAudio's null sink takes 1.7 s, HDMI and Bluetooth a second or more."""
 
 CALL_S = 1.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -41,3 +41,15 @@ def phone(broker: Mosquitto) -> Iterator[Phone]:
         if message.retain or message.topic.startswith("edge_tts"):
             phone.publish(message.topic, b"", retain=True)
     phone.close()
+
+
+@pytest.fixture
+def measured(record_property: Callable[[str, object], None]) -> Callable[[str, float, float], None]:
+    """`measured(what, took_s, target_s)`: a line of the table that `scripts/faults` prints. Fails only where the
+    daemon must have gone the wrong way: other programs are busy, too."""
+
+    def note(what: str, took_s: float, target_s: float) -> None:
+        record_property(what, f"{took_s:.1f} {target_s:.1f}")
+        assert took_s < 3 * target_s + 5, what
+
+    return note

@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 SINK_RATE = 48000
 """Hertz of the recorded sink."""
 
+NULL_SINK = ("module-null-sink", "sink_name=speaker", f"rate={SINK_RATE}", "channels=1")
+
 _T = TypeVar("_T")
 
 
@@ -53,7 +55,7 @@ class PulseServer:
 
     def start(self) -> None:
         command = ["pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no"]
-        command += ["-L", f"module-null-sink sink_name=speaker rate={SINK_RATE} channels=1"]
+        command += ["-L", " ".join(NULL_SINK)]
         command += ["-L", f"module-native-protocol-unix socket={self._folder}/socket auth-anonymous=1"]
         self._server = subprocess.Popen(command, env={**os.environ, **self.env}, stderr=subprocess.DEVNULL)
         wait_until(self._answers)
@@ -68,6 +70,18 @@ class PulseServer:
         """Answer nothing any more, as a driver that hangs."""
         assert self._server is not None
         self._server.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self._server is not None
+        self._server.send_signal(signal.SIGCONT)
+
+    def kill(self) -> None:
+        assert self._server is not None
+        self._server.kill()
+        self._server.wait(10)
+
+    def pactl(self, *command: str) -> None:
+        subprocess.run(["pactl", *command], env={**os.environ, **self.env}, capture_output=True, check=True)
 
     def stop(self) -> None:
         if self._server:
@@ -165,10 +179,13 @@ class Daemon:
         return (self.folder / "log").read_text()
 
     def start(self) -> None:
+        self.launch()
+        wait_until(self._is_ready)
+
+    def launch(self) -> None:
         command = [sys.executable, "-m", "edge_tts", "run", "--config", str(self._config)]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(command, env=self._env, stdout=log, stderr=log)
-        wait_until(self._is_ready)
 
     def _is_ready(self) -> bool:
         assert self.process is not None
