@@ -44,3 +44,16 @@ def test_hostile_text_takes_no_time() -> None:
         "1," * 3000,
     ):
         chinese.normalize(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        # The dotted line of a table of contents kept the synth thread busy for hours.
+        ("目录" + "." * 200 + "12", "目录，十二"),
+        ("完" + "." * 10_000, "完。"),
+        ("好" + "…。。..." * 1000 + "吧", "好，吧"),
+    ],
+)
+def test_a_dotted_line_is_one_pause(text: str, expected: str) -> None:
+    assert chinese.normalize(text) == expected

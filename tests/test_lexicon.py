@@ -153,3 +153,14 @@ def test_a_missing_file_is_a_problem_until_it_is_there(tmp_path: Path) -> None:
 def test_a_wrong_entry_is_named(document: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         parse(document)
+
+
+@pytest.mark.parametrize("document", ["a: " + "[" * 3000, "a: " + "9" * 5000, "a: 2026-13-45", "a: &b [*b]"])
+def test_what_no_reader_of_yaml_takes_is_told(document: str, tmp_path: Path) -> None:
+    # Brackets 3000 deep were a RecursionError, which every request that followed ended in.
+    path = tmp_path / "lexicon.yaml"
+    path.write_text(document)
+    lexicon = Lexicon(path)
+    assert lexicon.apply([Segment("a")]) == [Segment("a")]
+    assert lexicon.problem is not None
+    assert lexicon.problem.startswith(f"{path}: ")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from edge_tts.text.rules import Rule, alternatives, rewrite, rule, table
+from edge_tts.text.rules import Rule, alternatives, is_followed_by, rewrite, rule, table
 
 UNITS = {
     "km/h": "公里每小时", "m/s": "米每秒", "Mbps": "兆比特每秒", "μg/m³": "微克每立方米", "µg/m³": "微克每立方米",
@@ -197,6 +197,7 @@ def _year(match: re.Match[str]) -> str:
 _UNIT = rf"({alternatives(UNITS)})(?![A-Za-z])"
 _NAMED = "验证码|邮编|编号|密码|尾号|单号|学号|工号|卡号|代码|航班|车牌|房号|房间号|取件码"
 _CALLED = "拨打|致电|打电话|电话|热线|客服|号码|手机|手机号|呼叫"
+_END = re.compile(r"[”’」』）)]*\s*$")
 _IS = r"(?:号码)?(?:是|为|：|:)? ?"
 
 _RULES: list[Rule] = [
@@ -255,8 +256,8 @@ _RULES: list[Rule] = [
     rule(rf"(?<={_HAN}) ?[-~–] ?(?={_HAN})", "到"),
     # Marks. A dot or colon between Latin letters belongs to them.
     rule(r" ?(?:——|—|–|--) ?", "，"),
-    rule(r"(?:…|\.{3,}|。{2,})+(?=[”’」』）)]*\s*$)", "。"),
-    rule(r"(?:…|\.{3,}|。{2,})+", "，"),
+    # Possessive: a dotted line of a table of contents took for ever.
+    rule(r"(?:…|\.{3,}+|。{2,}+)++", lambda match: "。" if is_followed_by(match, _END) else "，"),
     rule(r"[“”‘’「」『』《》〈〉\"·•]", ""),
     rule(r"[（(【\[{｛][ ]?|[ ]?[）)】\]}｝]", "，"),
     rule(rf"(?<={_HAN}) ?/ ?(?={_HAN})", "、"),

@@ -18,8 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from edge_tts.documents import parse_yaml
 from edge_tts.errors import MarkupError
 from edge_tts.speech import Alphabet, Pronunciation, Segment
 from edge_tts.text import arpabet, pinyin
@@ -74,7 +73,7 @@ class Lexicon:
         except OSError as error:
             self._stamp = None
             self._report(f"{self._path}: cannot be read: {error.strerror}")
-        except (ValueError, yaml.YAMLError) as error:
+        except ValueError as error:
             self._report(f"{self._path}: {error}")
         else:
             self.problem = None
@@ -88,8 +87,8 @@ class Lexicon:
 
 
 def parse(document: str) -> dict[str, Entry]:
-    """The entries by word; raises ValueError (or YAMLError) saying which word is wrong and what would be right."""
-    words = yaml.safe_load(document)
+    """The entries by word; raises ValueError saying which word is wrong and what would be right."""
+    words = parse_yaml(document)
     if words is None:
         return {}
     if not isinstance(words, dict):

@@ -1,0 +1,57 @@
+"""The quick part of scripts/fuzz: a few seeded cases of every target, and what its own machinery does with findings."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from edge_tts.errors import RequestError
+from scripts.fuzz_mutation import mutated
+from scripts.fuzz_run import report, shares
+from scripts.fuzz_targets import TARGETS, Target
+from scripts.fuzz_worker import Recorder, Tally, read_tally, run_plainly
+
+CASES = {"model": 20, "phrases": 900, "markup": 900, "normalize": 900, "phonemes": 900}
+"""More than the seeds, or few where each is dear; 300 of the others."""
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_spoilt_input_ends_in_an_error_of_ours_or_none(name: str, tmp_path: Path) -> None:
+    target, cases = TARGETS[name], CASES.get(name, 300)
+    recorder = Recorder(target, tmp_path, Tally(), cases)
+    run_plainly(recorder, target, cases, seed=1)
+    assert recorder.tally.findings == {}
+    assert recorder.tally.cases == cases
+
+
+def fails_on_brackets(content: bytes) -> None:
+    if b"]" in content:
+        raise RequestError("as it should")
+    if b"[" in content:
+        raise KeyError("as it should not")
+
+
+def test_a_finding_is_told_once_with_the_input_that_made_it(tmp_path: Path) -> None:
+    target = Target(fails_on_brackets, lambda: [b"a[b]c"], 1.0)
+    run_plainly(Recorder(target, tmp_path, Tally(), 200), target, 200, seed=1)
+    tally = read_tally(tmp_path)
+    assert tally.cases == 200
+    [(what, file)] = tally.findings.items()
+    assert "KeyError: 'as it should not'" in what
+    with pytest.raises(KeyError):
+        fails_on_brackets((tmp_path / file).read_bytes())
+    assert f"(`{file}`)" in report({"brackets": tally})
+    assert "200 cases, 1 findings." in report({"brackets": tally})
+
+
+def test_spoilt_input_is_never_longer_than_a_door_lets_in() -> None:
+    chance = random.Random(1)
+    assert all(len(mutated(chance, b"a" * 90, b"b" * 90, 100)) <= 100 for _ in range(500))
+
+
+def test_cases_are_shared_out() -> None:
+    given = shares(1_000_000, list(TARGETS))
+    assert abs(sum(given.values()) - 1_000_000) < 10
+    assert shares(500, ["fields"]) == {"fields": 500}
