@@ -159,7 +159,9 @@ def _synthesizer(config: Config) -> Synthesizer:
 @click.option("--json", "as_json", is_flag=True)
 def voices(config_path: Path | None, as_json: bool) -> None:
     """List the installed voices, and why some cannot be used."""
-    described = _synthesizer(_config(config_path)).voices.describe()
+    store = _synthesizer(_config(config_path)).voices
+    store.verify()
+    described = store.describe()
     if as_json:
         click.echo(json.dumps(described, ensure_ascii=False, indent=2))
         return

@@ -15,6 +15,10 @@ def parse_yaml(text: str) -> Any:
         raise ValueError(f"{len(text)} characters; at most {MAX_CHARACTERS} are read")
     try:
         return yaml.load(text, _Loader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = f", at line {mark.line + 1}" if mark else ""
+        raise ValueError(f"{error.problem or error.context}{line}") from error
     except yaml.YAMLError as error:
         raise ValueError(str(error)) from error
     except RecursionError as error:

@@ -1,7 +1,4 @@
-"""Voices on disk and in memory: found, described, loaded on demand, unloaded under the memory limit.
-
-Everything but `scan` belongs to the synth thread.
-"""
+"""Voices in memory: loaded on demand, unloaded under the memory limit. Belongs to the synth thread."""
 
 from __future__ import annotations
 
@@ -9,111 +6,22 @@ import ctypes
 import gc
 import logging
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from edge_tts import __version__
 from edge_tts.cache import digest
 from edge_tts.errors import MemoryBudgetError, UnknownVoiceError, VoiceLoadError
 from edge_tts.metrics import Metrics, rss_bytes
-from edge_tts.models import FAMILIES, piper
+from edge_tts.models import FAMILIES
 from edge_tts.models.base import ModelTools, SpeechModel, VoiceSpec
+from edge_tts.voice_folders import MALFORMED, Installed, scan, verify
 
 log = logging.getLogger(__name__)
 
-HUM = VoiceSpec(
-    "hum", "hum", Path(), {}, 22050, ("en-US",), licence="Apache-2.0", source="a sine, made on the spot"
-)
-"""Always installed: finds the loudspeaker when nothing else works."""
-
 LOADED_PER_FILE_BYTE = 1.6
 """Memory a voice takes per byte of its files: the weights and onnxruntime's packed copies of some of them."""
-
-_KEYS = {
-    "name", "family", "languages", "sample_rate", "files", "sha256", "speakers", "default_speakers", "emotions",
-    "gain_db", "licence", "source",
-}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Installed:
-    """What a scan of the voice folders found."""
-
-    voices: Mapping[str, VoiceSpec] = field(default_factory=dict)
-    broken: Mapping[str, str] = field(default_factory=dict)
-    """Name → why it cannot be used."""
-
-
-def scan(folders: Iterable[Path]) -> Installed:
-    """Every voice below *folders*, one level deep; the first of a name wins. Reads no graph."""
-    voices, broken = {HUM.name: HUM}, {}
-    for folder in folders:
-        for path in _candidates(folder):
-            name = path.parent.name if path.name == "voice.yaml" else path.stem
-            try:
-                spec = read_voice_yaml(path) if path.name == "voice.yaml" else piper.spec(path)
-                voices.setdefault(spec.name, spec)
-            except VoiceLoadError as error:
-                broken[name] = str(error)
-    return Installed(voices, broken)
-
-
-def _candidates(folder: Path) -> Iterator[Path]:
-    """Files that describe a voice: voice.yaml, or a graph with the configuration of a known foreign layout."""
-    for below in [folder, *sorted(path for path in folder.glob("*") if path.is_dir())]:
-        if (below / "voice.yaml").exists():
-            yield below / "voice.yaml"
-            continue
-        yield from sorted(below.glob("*.onnx"))
-
-
-def read_voice_yaml(path: Path) -> VoiceSpec:
-    """The voice described by *path*; raises VoiceLoadError naming the file and the key at fault."""
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise VoiceLoadError(path, f"cannot be read: {error}") from error
-    if not isinstance(document, dict):
-        raise VoiceLoadError(path, f"expected keys and values, found {type(document).__name__}")
-    missing = {"name", "family", "languages", "sample_rate", "files"} - document.keys()
-    if missing:
-        raise VoiceLoadError(path, f"missing: {', '.join(sorted(missing))}")
-    if document["family"] not in FAMILIES:
-        raise VoiceLoadError(path, f"unknown family {document['family']!r}; known: {', '.join(FAMILIES)}")
-    try:
-        return _spec(document, path.parent)
-    except (TypeError, ValueError, AttributeError) as error:
-        raise VoiceLoadError(path, str(error)) from error
-
-
-def _spec(document: dict[str, Any], folder: Path) -> VoiceSpec:
-    return VoiceSpec(
-        name=str(document["name"]),
-        family=document["family"],
-        folder=folder,
-        files={role: _inside(folder, name) for role, name in document["files"].items()},
-        sample_rate=int(document["sample_rate"]),
-        languages=tuple(map(str, document["languages"])),
-        speakers={str(name): int(speaker) for name, speaker in document.get("speakers", {}).items()},
-        default_speakers={str(tag): str(name) for tag, name in document.get("default_speakers", {}).items()},
-        emotions={str(name): dict(preset) for name, preset in document.get("emotions", {}).items()},
-        sha256={str(name): str(digest) for name, digest in document.get("sha256", {}).items()},
-        gain_db=float(document.get("gain_db", 0.0)),
-        licence=str(document.get("licence", "")),
-        source=str(document.get("source", "")),
-        settings={key: value for key, value in document.items() if key not in _KEYS},
-    )
-
-
-def _inside(folder: Path, name: str) -> Path:
-    """A downloaded voice.yaml must not make us read files elsewhere."""
-    if Path(name).name != name:
-        raise ValueError(f"files: {name!r} must be a file name without folders")
-    return folder / name
 
 
 @dataclass(frozen=True)
@@ -139,13 +47,32 @@ class VoiceStore:
         self._metrics = metrics
         self._loaded: OrderedDict[str, LoadedVoice] = OrderedDict()
         self._empty_bytes = rss_bytes()
+        self._failed: dict[str, tuple[str, str]] = {}
+        """Name → stamp of the files that could not be loaded, and why."""
+
         self.installed = scan(folders)
         for name, reason in self.installed.broken.items():
             log.warning("voice %s cannot be used: %s", name, reason)
 
     def rescan(self) -> Installed:
-        self.installed = scan(self._folders)
+        """What is installed now, without those whose files could not be loaded and are still the same."""
+        found = scan(self._folders)
+        failed = {
+            name: reason
+            for name, (stamp, reason) in self._failed.items()
+            if name in found.voices and _stamp(found.voices[name]) == stamp
+        }
+        voices = {name: spec for name, spec in found.voices.items() if name not in failed}
+        self.installed = Installed(voices, {**found.broken, **failed})
         return self.installed
+
+    def verify(self) -> None:
+        """Check every file of every voice, which takes a while."""
+        for spec in self.rescan().voices.values():
+            try:
+                verify(spec)
+            except VoiceLoadError as error:
+                self._failed[spec.name] = _stamp(spec), str(error)
 
     def describe(self) -> list[dict[str, Any]]:
         """Every installed voice as JSON, those that cannot be used with their error."""
@@ -171,6 +98,9 @@ class VoiceStore:
 
     def spec(self, name: str) -> VoiceSpec:
         """Raises UnknownVoiceError, or VoiceLoadError for a voice that is there but cannot be used."""
+        if name in self._loaded:
+            # Whatever has happened to its files meanwhile.
+            return self._loaded[name].spec
         if name not in self.installed.voices:
             self.rescan()
         if name in self.installed.voices:
@@ -186,15 +116,22 @@ class VoiceStore:
             return self._loaded[name]
         spec = self.spec(name)
         self._make_room(spec)
-        voice = LoadedVoice(
-            FAMILIES[spec.family](spec, self._tools), spec, _memory_bytes(spec), _identity(spec)
-        )
+        voice = LoadedVoice(self._model(spec), spec, _memory_bytes(spec), _identity(spec))
         # What loading took and let go of, twenty megabytes for a Piper voice, would stay for ever.
         release_memory()
         self._loaded[name] = voice
         log.info("loaded voice=%s family=%s rss_mb=%d", name, spec.family, rss_bytes() >> 20)
         self._metrics.voices_loaded.set(len(self._loaded))
         return voice
+
+    def _model(self, spec: VoiceSpec) -> SpeechModel:
+        try:
+            return FAMILIES[spec.family](spec, self._tools)
+        except VoiceLoadError as error:
+            self._failed[spec.name] = _stamp(spec), str(error)
+            raise
+        except MALFORMED as error:
+            raise VoiceLoadError(spec.folder, f"cannot be loaded: {error!r}") from error
 
     def _make_room(self, spec: VoiceSpec) -> None:
         wanted_bytes = _memory_bytes(spec)
@@ -228,6 +165,11 @@ def _memory_bytes(spec: VoiceSpec) -> int:
 def _identity(spec: VoiceSpec) -> str:
     files = {path.name: spec.sha256.get(path.name) or path.stat().st_mtime_ns for path in spec.files.values()}
     return digest(__version__, spec.name, spec.family, spec.gain_db, spec.emotions, files)
+
+
+def _stamp(spec: VoiceSpec) -> str:
+    """Changes when the files are written again, even if they should be the same."""
+    return digest([(str(path), path.stat().st_mtime_ns) for path in spec.files.values() if path.exists()])
 
 
 def release_memory() -> None:

@@ -35,7 +35,7 @@ def test_an_empty_file_or_section_means_the_defaults(document: object) -> None:
         ("queue", "ttl_s", "soon", "queue.ttl_s: expected a number"),
         ("http", "enabled", "yes", "http.enabled: expected true or false"),
         ("http", "port", 70000, "http.port must be 0 to 65535"),
-        ("http", "host", "0.0.0.0", "set token or token_file"),
+        ("http", "host", "0.0.0.0", "set token, token_file or client_ca"),
         ("http", "max_body_bytes", 1, "http.max_body_bytes must be at least 1024"),
         ("mqtt", "url", "http://broker", "mqtt://host[:port]"),
         ("mqtt", "url", "mqtt://", "mqtt://host[:port]"),

@@ -11,7 +11,21 @@ from pathlib import Path
 import pytest
 
 STAIRCASE = (
-    *("errors", "metrics", "speech", "config", "audio", "cache", "text", "models", "voices", "synthesizer"),
+    *(
+        "errors",
+        "metrics",
+        "speech",
+        "documents",
+        "config",
+        "audio",
+        "cache",
+        "text",
+        "models",
+        "references",
+        "voice_folders",
+        "voices",
+        "synthesizer",
+    ),
     *(
         "threads",
         "renderer",

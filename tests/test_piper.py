@@ -206,14 +206,14 @@ def test_a_truncated_graph_is_refused(tmp_path: Path, kept: int) -> None:
         piper.load(piper.spec(path), make_tools())
 
 
-def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+def test_weights_that_lead_to_no_sound_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "x.onnx"
     build_piper(path)
     model = onnx.load(path)
     for weight in model.graph.initializer:
         if len(weight.dims) == 3:
             weight.CopyFrom(
-                numpy_helper.from_array(np.full(list(weight.dims), np.nan, np.float32), weight.name)
+                numpy_helper.from_array(np.full(list(weight.dims), np.inf, np.float32), weight.name)
             )
     onnx.save(model, path)
     with pytest.raises(VoiceLoadError, match=r"x.onnx: does not speak a test phoneme"):

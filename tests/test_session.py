@@ -12,7 +12,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from edge_tts.errors import SynthesisError, VoiceLoadError
-from edge_tts.models.session import check_sound, open_session
+from edge_tts.models.session import MAX_GRAPH_BYTES, check_sound, open_session
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_a_file_that_is_no_graph_is_refused(tmp_path: Path, content: bytes) -> N
 
 def test_a_truncated_graph_is_refused(doubling: Path) -> None:
     doubling.write_bytes(doubling.read_bytes()[:-30])
-    with pytest.raises(VoiceLoadError, match="no graph that onnxruntime can run"):
+    with pytest.raises(VoiceLoadError, match="is damaged or no ONNX file"):
         open_session(doubling, None, threads=1)
 
 
@@ -79,12 +79,31 @@ def test_a_missing_file_and_what_is_no_file_are_refused_at_once(tmp_path: Path) 
         open_session(tmp_path / "pipe.onnx", None, threads=1)
 
 
-def test_a_link_to_a_graph_is_followed(doubling: Path, tmp_path: Path) -> None:
+def test_a_link_is_followed_inside_its_folder_only(doubling: Path, tmp_path: Path) -> None:
     (tmp_path / "link.onnx").symlink_to(doubling)
     assert open_session(tmp_path / "link.onnx", None, threads=1).outputs == ("y",)
+    (tmp_path / "voice").mkdir()
+    (tmp_path / "voice" / "link.onnx").symlink_to(doubling)
+    with pytest.raises(VoiceLoadError, match=r"is a link to .*doubling.onnx, outside of its folder"):
+        open_session(tmp_path / "voice" / "link.onnx", None, threads=1)
+    # A folder may be a link: who runs the box made that one.
+    (tmp_path / "linked").symlink_to(tmp_path)
+    assert open_session(tmp_path / "linked" / "doubling.onnx", None, threads=1).outputs == ("y",)
 
 
-@pytest.mark.parametrize("factor", [np.nan, np.inf, 1e30])
+def test_a_file_without_end_is_not_read(tmp_path: Path) -> None:
+    with (tmp_path / "large.onnx").open("wb") as file:
+        file.truncate(MAX_GRAPH_BYTES + 1)
+    with pytest.raises(VoiceLoadError, match=f"has {MAX_GRAPH_BYTES + 1} bytes; at most"):
+        open_session(tmp_path / "large.onnx", None, threads=1)
+
+
+def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(VoiceLoadError, match=r"its weights 'factor' are not numbers \(NaN\)"):
+        open_session(write_scaling(tmp_path / "x.onnx", np.nan), None, threads=1)
+
+
+@pytest.mark.parametrize("factor", [np.inf, 1e30])
 def test_damaged_weights_are_an_error_not_a_bang(tmp_path: Path, factor: float) -> None:
     session = open_session(write_scaling(tmp_path / "x.onnx", factor), None, threads=1)
     with pytest.raises(SynthesisError, match="yielded y that is not finite"):

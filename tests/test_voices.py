@@ -9,7 +9,8 @@ import yaml
 from edge_tts.config import BUNDLED_VOICES
 from edge_tts.errors import MemoryBudgetError, UnknownVoiceError, VoiceLoadError
 from edge_tts.metrics import Metrics
-from edge_tts.voices import VoiceStore, read_voice_yaml, scan
+from edge_tts.voice_folders import read_voice_yaml, scan
+from edge_tts.voices import VoiceStore
 from tests.tiny_voices import make_tools
 
 GOOD = {"name": "v", "family": "hum", "languages": ["en-US"], "sample_rate": 22050, "files": {}}

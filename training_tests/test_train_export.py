@@ -17,7 +17,7 @@ import yaml
 from numpy.typing import NDArray
 
 from edge_tts.models import two_stage
-from edge_tts.voices import read_voice_yaml
+from edge_tts.voice_folders import read_voice_yaml
 from scripts.train import int8 as int8_stage
 from scripts.train import model_card, report
 from scripts.train.export import (

@@ -107,7 +107,7 @@ def _view(field: Field) -> View:
     return field.value
 
 
-def _numbers(field: Field) -> Iterator[int]:
+def numbers(field: Field) -> Iterator[int]:
     """One number, or several packed into one field."""
     if isinstance(field.value, int):
         yield field.value
@@ -135,7 +135,7 @@ class Node:
         if content is None:
             return []
         wanted = (ATTRIBUTE_INT, ATTRIBUTE_INTS)
-        return [number for field in fields(content) if field.number in wanted for number in _numbers(field)]
+        return [number for field in fields(content) if field.number in wanted for number in numbers(field)]
 
     def text(self, name: str) -> str:
         content = self.attributes.get(name)
@@ -201,7 +201,7 @@ def _int64s(tensor: View) -> list[int]:
         raw = _view(parts[TENSOR_RAW])
         return [number for (number,) in struct.iter_unpack("<q", raw)]
     # Negative numbers are varints of 64 bits.
-    numbers = (n for field in fields(tensor) if field.number == TENSOR_INT64S for n in _numbers(field))
+    numbers = (n for field in fields(tensor) if field.number == TENSOR_INT64S for n in numbers(field))
     return [number - (1 << 64) if number >> 63 else number for number in numbers]
 
 
@@ -232,7 +232,7 @@ class Graph:
             self.nodes.append(_node(field.raw, _view(field)))
         elif field.number == GRAPH_INITIALIZER:
             tensor = _view(field)
-            dims = (n for part in fields(tensor) if part.number == TENSOR_DIMS for n in _numbers(part))
+            dims = (n for part in fields(tensor) if part.number == TENSOR_DIMS for n in numbers(part))
             self.initializers[_named(tensor, TENSOR_NAME)] = Initializer(tuple(dims), tensor, field.raw)
         elif field.number == GRAPH_INPUT:
             self.inputs[_named(_view(field), VALUE_NAME)] = field.raw

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -231,8 +232,11 @@ def load(voice: VoiceSpec, tools: ModelTools) -> Piper:
 def _open(path: Path, sha256: str | None, config: PiperConfig, threads: int) -> Parts:
     """The sessions of the graph in *path*. Its bytes are let go of before onnxruntime takes its own."""
     encoder, stages = _split(read_graph(path, sha256), config)
-    session = encoder.open(threads)
-    return Parts(session, tuple(Stage(held.open(threads), cut) for held, cut in stages))
+    with ExitStack() as leaving:
+        for held in (encoder, *(held for held, _ in stages)):
+            leaving.callback(held.close)
+        session = encoder.open(threads)
+        return Parts(session, tuple(Stage(held.open(threads), cut) for held, cut in stages))
 
 
 def _split(file: GraphFile, config: PiperConfig) -> tuple[HeldGraph, list[tuple[HeldGraph, Cut]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,10 +12,12 @@ from typing import Any
 
 from edge_tts.errors import VoiceLoadError
 from edge_tts.models.base import VoiceSpec
-from edge_tts.models.session import read_file
+from edge_tts.models.session import MAX_DOCUMENT_BYTES, read_file
 
 BOS, PAD, EOS = "^", "_", "$"
 PHONEME_TYPES = ("espeak", "text")
+MAX_SCALE = 10.0
+_SHA256 = re.compile("[0-9A-Fa-f]{64}")
 DEFAULT_SCALES = {"noise_scale": 0.667, "length_scale": 1.0, "noise_w": 0.8}
 
 
@@ -55,11 +58,12 @@ def spec(onnx_path: Path) -> VoiceSpec:
             sample_rate=int(document["audio"]["sample_rate"]),
             languages=(language,),
             speakers={str(name): int(number) for name, number in speakers.items()},
+            sha256=_digest(onnx_path),
             licence=_licence(onnx_path.parent / "MODEL_CARD"),
             source="Piper voice",
             settings=document,
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
         raise VoiceLoadError(config_path, f"is no Piper configuration: {error!r}") from error
 
 
@@ -72,19 +76,31 @@ def config_beside(onnx_path: Path) -> Path:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        document = json.loads(read_file(path))
-    except ValueError as error:
+        document = json.loads(read_file(path, MAX_DOCUMENT_BYTES))
+    except (ValueError, RecursionError) as error:
         raise VoiceLoadError(path, f"is not JSON: {error}") from error
     if not isinstance(document, dict):
         raise VoiceLoadError(path, "is no Piper configuration: not an object")
     return document
 
 
+def _digest(onnx_path: Path) -> dict[str, str]:
+    """From `x.onnx.sha256` (as sha256sum writes it), if there is one."""
+    path = onnx_path.with_name(onnx_path.name + ".sha256")
+    if not path.exists():
+        return {}
+    digest = read_file(path, MAX_DOCUMENT_BYTES).decode("ascii", "replace").split()[:1]
+    if not digest or not _SHA256.fullmatch(digest[0]):
+        raise VoiceLoadError(path, f"is no output of sha256sum {onnx_path.name}: it begins with no digest")
+    return {onnx_path.name: digest[0]}
+
+
 def _licence(card: Path) -> str:
     """The licence line of Piper's MODEL_CARD; "" if there is none."""
-    if not card.is_file():
+    if not card.exists():
         return ""
-    for line in card.read_text(encoding="utf-8", errors="replace").splitlines():
+    text = read_file(card, MAX_DOCUMENT_BYTES).decode("utf-8", "replace")
+    for line in text.splitlines():
         key, _, value = line.strip(" *-").partition(":")
         if key.strip().lower() in ("license", "licence"):
             return value.strip()
@@ -112,8 +128,13 @@ def parse_config(document: Mapping[str, Any], path: Path) -> PiperConfig:
             n_speakers=int(document.get("num_speakers") or 1),
             default_speaker=int(document.get("default_speaker_id") or 0),
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
         raise VoiceLoadError(path, f"is no Piper configuration: {error!r}") from error
+    for name in DEFAULT_SCALES:
+        value = getattr(config, name)
+        # Written so that NaN, which compares false with everything, is refused. Sentences of hours fill the memory.
+        if not 0 <= value <= MAX_SCALE:
+            raise VoiceLoadError(path, f"inference.{name}: expected 0 to {MAX_SCALE:g}, found {value}")
     if config.phoneme_type not in PHONEME_TYPES:
         reason = f"needs phonemes of type {config.phoneme_type!r}; supported: {', '.join(PHONEME_TYPES)}"
         raise VoiceLoadError(path, reason)

@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_tts.errors import SynthesisError, VoiceLoadError
+from edge_tts.models import onnx_check
+from edge_tts.models.onnx_graph import GraphError
 
 LOUD = 1e3
 """A float output beyond it is no log-spectrum, pitch or sample of any family: the weights are damaged."""
@@ -24,6 +26,12 @@ STUCK_S = 1.0
 
 STUCK_LEVEL = 1e-3
 
+
+MAX_GRAPH_BYTES = (1 << 31) - 1
+"""What a protobuf message can be."""
+
+MAX_DOCUMENT_BYTES = 4 << 20
+"""Of descriptions of voices: Piper's largest configurations have a few hundred kilobytes."""
 
 KEPT_BLOCK_BYTES = 32 << 20
 KEPT_BYTES = 128 << 20
@@ -122,6 +130,16 @@ def check_sound(samples: NDArray[np.float32], sample_rate: int, graph: str) -> N
 
 
 def read_graph(path: Path, sha256: str | None) -> GraphFile:
+    """The ONNX file *path*, as `read_verified`, and fit to be shown to onnxruntime. Raises VoiceLoadError."""
+    graph = read_verified(path, sha256)
+    try:
+        onnx_check.check(graph.content)
+    except GraphError as error:
+        raise VoiceLoadError(path, f"is damaged or no ONNX file that is taken: {error}") from error
+    return graph
+
+
+def read_verified(path: Path, sha256: str | None) -> GraphFile:
     """Read *path* once and check it against the hex digest *sha256*, if one is known. Raises VoiceLoadError."""
     content = read_file(path)
     found = hashlib.sha256(content).hexdigest()
@@ -132,19 +150,34 @@ def read_graph(path: Path, sha256: str | None) -> GraphFile:
     return GraphFile(path, content, found)
 
 
-def read_file(path: Path) -> bytes:
-    """The content of a regular, non-empty file. Raises VoiceLoadError."""
+def read_file(path: Path, most_bytes: int = MAX_GRAPH_BYTES) -> bytes:
+    """The content of a regular, non-empty file of at most *most_bytes*. Raises VoiceLoadError."""
     try:
         # O_NONBLOCK: a named pipe in a voice folder would hold the synth thread for ever.
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise VoiceLoadError(path, "is not a regular file")
-            content = file.read()
+            check_file(path, file.fileno(), most_bytes)
+            return file.read(most_bytes)
     except OSError as error:
         raise VoiceLoadError(path, f"cannot be read: {error.strerror}") from error
-    if not content:
+
+
+def check_file(path: Path, descriptor: int | None = None, most_bytes: int = MAX_GRAPH_BYTES) -> None:
+    """Raise VoiceLoadError unless *path* is a regular, non-empty file inside its folder. Asks about what is open as
+    *descriptor*, if given: not about what the name says a moment later."""
+    try:
+        status = os.stat(path if descriptor is None else descriptor)
+        real = path.resolve() if descriptor is None else Path(os.readlink(f"/proc/self/fd/{descriptor}"))
+    except OSError as error:
+        raise VoiceLoadError(path, f"cannot be read: {error.strerror}") from error
+    if not stat.S_ISREG(status.st_mode):
+        raise VoiceLoadError(path, "is not a regular file")
+    # A downloaded voice must not make us read files elsewhere.
+    if not real.is_relative_to(path.parent.resolve()):
+        raise VoiceLoadError(path, f"is a link to {real}, outside of its folder; put the file itself there")
+    if not status.st_size:
         raise VoiceLoadError(path, "is empty; install it again")
-    return content
+    if status.st_size > most_bytes:
+        raise VoiceLoadError(path, f"has {status.st_size} bytes; at most {most_bytes} are read")
 
 
 def open_session(path: Path, sha256: str | None, threads: int) -> Session:
@@ -195,10 +228,13 @@ class HeldGraph:
     def __init__(self, path: Path, sha256: str, parts: Iterable[bytes | memoryview]) -> None:
         self._path = path
         self._sha256 = sha256
-        self._file = open(os.memfd_create("graph", os.MFD_CLOEXEC), "wb")  # noqa: SIM115 closed by open()
+        self._file = open(os.memfd_create("graph", os.MFD_CLOEXEC), "wb")  # noqa: SIM115 closed by open() or close()
         for part in parts:
             self._file.write(part)
         self._file.flush()
+
+    def close(self) -> None:
+        self._file.close()
 
     def open(self, threads: int) -> Session:
         """The session; the memory file is gone afterwards. Raises VoiceLoadError."""

@@ -41,6 +41,9 @@ faster (larger temporaries are fresh pages each time)."""
 
 SHORTEST_PIECE = 16
 
+LONGEST_SOUND_S = 20.0
+"""No vowel is so long: damaged weights would ask for memory without end."""
+
 NOISE_SEED = 0
 """The same for every sentence: the same text sounds the same, which is what the phrase cache assumes."""
 
@@ -166,6 +169,11 @@ class TwoStage:
         encoded = self._tools.embeddings.get(key, lambda: self._encode(tokens, phrase.accents, number))
         pitch_range = self._table.pitch[speaker]
         raised = prosody.pitch_semitones * np.log(2) / 12 / pitch_range.log_f0_std
+        longest_s = float(np.exp(min(encoded["log_duration"].max(), 30))) * HOP / self.sample_rate
+        if longest_s > LONGEST_SOUND_S:
+            raise SynthesisError(
+                f"the encoder yielded a sound of {longest_s:.3g} s: the file is damaged, install it again"
+            )
         frames = np.maximum(np.rint(np.exp(encoded["log_duration"][0]) / prosody.speed), 1)
         return Plan(
             speaker=number,

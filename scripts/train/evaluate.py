@@ -34,7 +34,7 @@ from edge_tts.models.source_filter import HOP, Filters, SourceFilter
 from edge_tts.models.two_stage import NOISE_SEED, VOCODER_OUTPUTS
 from edge_tts.speech import Audio, SpeakRequest
 from edge_tts.text.languages import primary
-from edge_tts.voices import read_voice_yaml
+from edge_tts.voice_folders import read_voice_yaml
 from scripts.train import scoreboard
 from scripts.train.announcements import ANNOUNCEMENTS
 from scripts.train.bare_pack import with_voice_yaml
