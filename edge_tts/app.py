@@ -8,11 +8,13 @@ import logging
 import os
 import signal
 import threading
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
 
 from edge_tts.cache import EmbeddingCache, PhraseCache
 from edge_tts.config import Config
-from edge_tts.errors import ConfigError, UnknownVoiceError
+from edge_tts.errors import ConfigError, SpeechError, UnknownVoiceError
 from edge_tts.metrics import Metrics
 from edge_tts.models.base import ModelTools
 from edge_tts.player import open_player
@@ -22,16 +24,23 @@ from edge_tts.service import open_service
 from edge_tts.speech import SpeakRequest
 from edge_tts.synthesizer import Synthesizer
 from edge_tts.text.frontend import Frontend
+from edge_tts.text.languages import primary
 from edge_tts.text.lexicon import Lexicon
 from edge_tts.text.phonemes import Phonemizer
 from edge_tts.threads import end_process
 from edge_tts.voices import VoiceStore
 from edge_tts.watchdog import notify, watched
 
+if TYPE_CHECKING:
+    from edge_tts.doors import Door
+
 log = logging.getLogger(__name__)
 
 STOP_DEADLINE_S = 7.0
 """A stop that takes longer hangs. Half of the unit's TimeoutStopSec."""
+
+FIRST_WORDS = {"en": "One, two, 3.", "zh": "一，二，3。"}
+"""Chinese has tables of its own, which take 0.3 s to load; every other language says the English ones."""
 
 
 def build_synthesizer(config: Config, metrics: Metrics) -> Synthesizer:
@@ -60,20 +69,21 @@ async def run(config: Config, stop: asyncio.Event, is_open: asyncio.Event) -> No
 
     Raises ConfigError, or VoiceError if the default voice cannot speak.
     """
-    from edge_tts.doors import DOORS  # only here: `edgetts say` needs no web server, which is 30 MB
-
     async with AsyncExitStack() as house:
         metrics = Metrics()
         player = await house.enter_async_context(open_player(config.audio, metrics))
         renderer = await house.enter_async_context(open_renderer(lambda: build_synthesizer(config, metrics)))
-        _, device_problem = await asyncio.gather(_warm_up(config, renderer), player.probe())
+        _, device_problem, doors = await asyncio.gather(
+            _load_default_voice(config, renderer), player.probe(), _import_doors()
+        )
         service = await house.enter_async_context(open_service(config, renderer, player, metrics))
         if device_problem:
             log.warning("sound device: %s; announcements wait for it", device_problem)
             service.report_problem("device_unavailable", str(device_problem))
+        await _load_set_voice(config, renderer, service.state.voice)
         await house.enter_async_context(watched(service.stuck))
         is_open.set()
-        for name, open_door in DOORS.items():
+        for name, open_door in doors.items():
             log.debug("opening door %s", name)
             await house.enter_async_context(open_door(service, config))
         service.take_up()
@@ -86,20 +96,38 @@ async def run(config: Config, stop: asyncio.Event, is_open: asyncio.Event) -> No
         await service.wind_down()
 
 
-async def _warm_up(config: Config, renderer: Renderer) -> None:
-    """Load the default voice and say a word into nothing: the first run of a graph is the slow one."""
+async def _import_doors() -> Mapping[str, Door]:
+    """On the event loop, while the voice is loaded on its thread."""
+    from edge_tts.doors import DOORS  # only here: `edgetts say` needs no web server, which is 30 MB
 
-    def speak() -> None:
-        synthesizer = renderer.synthesizer
-        try:
-            plan = synthesizer.plan(SpeakRequest("One, two, 3."), config.voices.default)
-        except UnknownVoiceError as error:
-            raise ConfigError(f"voices.default: {error}") from error
-        for sentence in plan.sentences:
-            for _ in synthesizer.voices.loaded(plan.voice).model.synthesize(sentence):
-                pass
+    return DOORS
 
-    await renderer.call(speak)
+
+async def _load_default_voice(config: Config, renderer: Renderer) -> None:
+    try:
+        await renderer.call(rehearse, config, renderer.synthesizer, config.voices.default)
+    except UnknownVoiceError as error:
+        raise ConfigError(f"voices.default: {error}") from error
+
+
+async def _load_set_voice(config: Config, renderer: Renderer, voice: str) -> None:
+    """The voice that the user set, which the first announcement will want."""
+    if voice == config.voices.default:
+        return
+    try:
+        await renderer.call(rehearse, config, renderer.synthesizer, voice)
+    except SpeechError as error:
+        log.warning("voice %s, which was set, cannot speak now: %s", voice, error)
+
+
+def rehearse(config: Config, synthesizer: Synthesizer, voice: str) -> None:
+    """Load *voice* and say a few words into nothing, in the language it will speak: the first run is the slow one."""
+    language = config.voices.language or synthesizer.voices.spec(voice).languages[0]
+    words = FIRST_WORDS.get(primary(language), FIRST_WORDS["en"])
+    plan = synthesizer.plan(SpeakRequest(words), voice)
+    for sentence in plan.sentences:
+        for _ in synthesizer.voices.loaded(voice).model.synthesize(sentence):
+            pass
 
 
 def serve(config: Config) -> None:

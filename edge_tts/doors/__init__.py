@@ -10,7 +10,9 @@ from edge_tts.doors.http import open_door as open_http
 from edge_tts.doors.mqtt import open_door as open_mqtt
 from edge_tts.service import Service
 
-DOORS: dict[str, Callable[[Service, Config], AbstractAsyncContextManager[object]]] = {
+Door = Callable[[Service, Config], AbstractAsyncContextManager[object]]
+
+DOORS: dict[str, Door] = {
     "http": open_http,
     "mqtt": open_mqtt,
 }
