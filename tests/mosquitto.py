@@ -37,6 +37,11 @@ class Mosquitto:
     def log(self) -> str:
         return (self._folder / "log").read_text()
 
+    def kill(self) -> None:
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait(10)
+
     def stop(self) -> None:
         if self._process:
             self._process.terminate()
