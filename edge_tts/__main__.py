@@ -1,4 +1,4 @@
-"""Command line: `edgetts run`, `say`, `devices`, `voices`, `check`, `explain`."""
+"""Command line: `edgetts run`, `say`, `devices`, `voices`, `check`, `explain`, `tune`."""
 
 from __future__ import annotations
 
@@ -241,6 +241,31 @@ def remove_reference(config_path: Path | None, name: str) -> None:
     """Forget all clips of NAME."""
     n_clips = _references(config_path).remove(name)
     click.echo(f"{n_clips} clip{'s' if n_clips > 1 else ''} of {name} removed")
+
+
+@cli.command()
+@_config_option
+@click.option(
+    "--seconds", type=click.FloatRange(0.1, 60), default=3.0, show_default=True, help="For each row."
+)
+@click.argument("voices", metavar="[VOICE]...", nargs=-1)
+def tune(config_path: Path | None, seconds: float, voices: tuple[str, ...]) -> None:
+    """Measure how many processor threads make VOICE (the configured one without any) fastest on this machine."""
+    from edge_tts.tune import Pace, fastest, measure, thread_counts
+
+    config = _config(config_path)
+    paces: dict[str, list[Pace]] = {}
+    for voice in voices or (config.voices.default,):
+        click.echo(f"{voice}\nthreads  first audio      RTF")
+        paces[voice] = []
+        for threads in thread_counts():
+            pace = measure(config, voice, threads, seconds)
+            click.echo(f"{threads:7}  {pace.first_audio_ms:8.1f} ms  {pace.rtf:7.4f}")
+            paces[voice].append(pace)
+    chosen = fastest(paces)
+    is_set = " (as it is)" if chosen == config.voices.threads else ""
+    click.echo(f"fastest of these, within 5 % the fewest: {chosen}. In config.yaml{is_set}:")
+    click.echo(f"voices:\n  threads: {chosen}")
 
 
 def main() -> None:

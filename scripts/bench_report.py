@@ -99,7 +99,7 @@ def beside_others(rounds: Sequence[Round], missing: Mapping[str, str]) -> str:
             table(["figure", "measured", "target"], daemon),
             table(["voice", "engine", "threads", *ENGINE_FIGURES], engines),
             "edge_tts ÷ the other on the same graph, the extremes of the rounds in brackets. Targets beside "
-            "piper-tts: first audio ≤ 0.25, peak RSS ≤ 0.5.\n",
+            "piper-tts: first audio ≤ 0.25, peak RSS ≤ 0.5; RTF of the bundled voice ≤ 0.010.\n",
             table(["voice", "threads", "beside", *ENGINE_FIGURES], _ratios(rounds, cases)),
         ]
     )
