@@ -44,6 +44,7 @@ STAIRCASE = (
         "watchdog",
         "app",
         "checks",
+        "tune",
         "__main__",
     ),
 )
