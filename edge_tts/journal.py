@@ -35,7 +35,6 @@ from edge_tts.threads import OneThread, one_thread
 
 log = logging.getLogger(__name__)
 
-CALL_DEADLINE_S = 60.0
 ANSWER_TIMEOUT_S = 5.0
 """A disk that takes longer does not keep the house waiting."""
 
@@ -58,9 +57,11 @@ class _Batch:
 class Journal:
     """Made by `open_journal`."""
 
-    def __init__(self, path: Path | None, thread: OneThread) -> None:
+    def __init__(self, path: Path | None, thread: OneThread, retry_s: float, answer_s: float) -> None:
         self._path = path
         self._thread = thread
+        self._answer_s = answer_s
+        self._retry_s = retry_s
         self._file: JournalFile | None = None
         self._entries: dict[str, Entry] = {}
         self._numbers = itertools.count(1)
@@ -91,9 +92,9 @@ class Journal:
         if self.keeps or self._may_retry():
             written = self._add([accepted(entry)], is_durable=True)
             # The commit is not cancelled with a caller who hangs up.
-            await asyncio.wait({written}, timeout=ANSWER_TIMEOUT_S)
+            await asyncio.wait({written}, timeout=self._answer_s)
             if not written.done():
-                self._fail(f"the disk did not answer within {ANSWER_TIMEOUT_S:.0f} s")
+                self._fail(f"the disk did not answer within {self._answer_s:.0f} s")
 
     def begin(self, name: str) -> None:
         """It is being spoken. Nobody waits for the disk."""
@@ -138,7 +139,7 @@ class Journal:
 
     def _may_retry(self) -> bool:
         is_idle = self._writer is None or self._writer.done()
-        is_over = self._failed_s is not None and time.monotonic() - self._failed_s >= RETRY_S
+        is_over = self._failed_s is not None and time.monotonic() - self._failed_s >= self._retry_s
         return self._path is not None and is_idle and is_over
 
     def _add(self, statements: list[Statement], *, is_durable: bool = False) -> asyncio.Future[None]:
@@ -246,10 +247,14 @@ def _close(file: JournalFile) -> None:
 
 
 @asynccontextmanager
-async def open_journal(config: Config) -> AsyncIterator[Journal]:
+async def open_journal(
+    config: Config, *, retry_s: float = RETRY_S, answer_s: float = ANSWER_TIMEOUT_S
+) -> AsyncIterator[Journal]:
     """The journal with what the last run left in it; leaving writes the rest of what happened."""
-    with one_thread("journal", CALL_DEADLINE_S) as thread:
-        journal = Journal(config.state.folder / "journal.db" if config.journal.enabled else None, thread)
+    path = config.state.folder / "journal.db" if config.journal.enabled else None
+    # A disk that hangs does not mend when the process ends; `accept` notices.
+    with one_thread("journal", answer_s, on_hang=lambda name: None) as thread:
+        journal = Journal(path, thread, retry_s, answer_s)
         await journal.load()
         try:
             yield journal
