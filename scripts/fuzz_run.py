@@ -17,14 +17,17 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from scripts import fuzz_http
 from scripts.fuzz_targets import TARGETS
 from scripts.fuzz_worker import Tally, read_tally, write_tally
 
 REPOSITORY = Path(__file__).parent.parent
 FOLDER = REPOSITORY / "build" / "fuzz"
+HTTP, HTTP_SHARE = "http", 0.005
 MAX_DEATHS = 50
 """Of one target: then it is given up."""
 
+SHARES = {name: target.share for name, target in TARGETS.items()} | {HTTP: HTTP_SHARE}
 _COVERAGE = re.compile(r"^#\d+\s+(?:INITED|NEW|REDUCE|pulse|DONE)\s+cov: (\d+)", re.MULTILINE)
 _ARTEFACTS = ("crash-*", "timeout-*", "oom-*", "leak-*")
 _REASON = re.compile(r"(?:File \".*/(edge_tts/\S+)\", line (\d+))|(?:ERROR: libFuzzer: (.+))")
@@ -45,6 +48,9 @@ def fuzz(name: str, cases: int, folder: Path) -> Tally:
     for _ in range(MAX_DEATHS):
         before = read_tally(folder)
         if before.cases >= cases:
+            break
+        if name == HTTP:
+            fuzz_http.run(cases, folder, before)
             break
         _work(name, cases, folder)
     return read_tally(folder)
@@ -85,8 +91,8 @@ def _death(status: int, said: str) -> str:
 
 def shares(total: int, names: Sequence[str]) -> dict[str, int]:
     """*total* cases among *names*."""
-    whole = sum(TARGETS[name].share for name in names)
-    return {name: max(1, round(total * TARGETS[name].share / whole)) for name in names}
+    whole = sum(SHARES[name] for name in names)
+    return {name: max(1, round(total * SHARES[name] / whole)) for name in names}
 
 
 def report(tallies: Mapping[str, Tally]) -> str:
@@ -125,11 +131,11 @@ def document(tallies: Mapping[str, Tally]) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/fuzz", description=__doc__.split("\n")[0])
     parser.add_argument("--cases", type=int, default=1_000_000, help="in all, shared among the targets")
-    parser.add_argument("--target", choices=TARGETS, action="append", help="only this one; may be repeated")
+    parser.add_argument("--target", choices=SHARES, action="append", help="only this one; may be repeated")
     parser.add_argument("--markdown", type=Path, help="write the table into this file")
     arguments = parser.parse_args()
     tallies = {}
-    for name, cases in shares(arguments.cases, arguments.target or list(TARGETS)).items():
+    for name, cases in shares(arguments.cases, arguments.target or list(SHARES)).items():
         tallies[name] = fuzz(name, cases, FOLDER / name)
         print(report({name: tallies[name]}).split("\n")[2], flush=True)
     print("\n" + report(tallies))

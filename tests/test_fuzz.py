@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from edge_tts.errors import RequestError
+from scripts import fuzz_http
 from scripts.fuzz_mutation import mutated
-from scripts.fuzz_run import report, shares
+from scripts.fuzz_run import SHARES, report, shares
 from scripts.fuzz_targets import TARGETS, Target
 from scripts.fuzz_worker import Recorder, Tally, read_tally, run_plainly
+from tests.house import running_daemon
 
 CASES = {"model": 20, "phrases": 900, "markup": 900, "normalize": 900, "phonemes": 900}
 """More than the seeds, or few where each is dear; 300 of the others."""
@@ -52,6 +54,17 @@ def test_spoilt_input_is_never_longer_than_a_door_lets_in() -> None:
 
 
 def test_cases_are_shared_out() -> None:
-    given = shares(1_000_000, list(TARGETS))
+    given = shares(1_000_000, list(SHARES))
     assert abs(sum(given.values()) - 1_000_000) < 10
     assert shares(500, ["fields"]) == {"fields": 500}
+
+
+@pytest.mark.slow
+def test_a_daemon_answers_as_its_contract_says_and_no_get_speaks(tmp_path: Path) -> None:
+    # A reference that nobody has enrolled was a 404 that the contract did not know of.
+    tally = Tally()
+    with running_daemon(tmp_path, fuzz_http.CONFIG) as daemon:
+        fuzz_http.fuzz_http(daemon, 200, tally)
+        assert fuzz_http.n_jobs(daemon.url) > 0
+    assert tally.findings == {}
+    assert tally.cases > 50
