@@ -259,7 +259,8 @@ def _own_folder(variable: str, below_home: str) -> Path:
 @dataclass(frozen=True)
 class QueueConfig:
     max_jobs: int = 50
-    """Requests waiting to be spoken; one more is refused with queue_full."""
+    """Requests waiting to be spoken; one more is refused with queue_full. Important ones have as many places of their
+    own, and a door that has few in a full queue may add a quarter."""
 
     max_text_characters: int = 10_000
     ttl_s: float = 300.0

@@ -93,10 +93,12 @@ class JobQueue:
     def __len__(self) -> int:
         return len(self.waiting) + (self.held_progress is not None)
 
-    def check_room(self, priority: Priority) -> None:
-        """Raises QueueFullError. Important jobs have as many places of their own: no flood keeps them out."""
+    def check_room(self, priority: Priority, source: str) -> None:
+        """Raises QueueFullError. Important jobs have as many places of their own, and each door may add a quarter
+        to a queue that others have filled: no flood keeps them out."""
         rivals = [job for job in self.waiting if (job.priority is IMPORTANT) == (priority is IMPORTANT)]
-        if len(rivals) >= self._max_jobs:
+        n_own = sum(job.request.source == source for job in rivals)
+        if len(rivals) >= self._max_jobs and n_own >= self._max_jobs // 4:
             raise QueueFullError(self._max_jobs)
 
     def arrive(self, job: Job) -> list[Ending]:
@@ -112,7 +114,7 @@ class JobQueue:
         replaced = [other for other in self.all_waiting() if replaces(job, other)]
         ended = [other for other in self.waiting if other.priority in ENDS_WAITING[job.priority]]
         if not replaced and not ended:
-            self.check_room(job.priority)
+            self.check_room(job.priority, job.request.source)
         endings = [Ending(other, EventType.SUPERSEDED, "replaced") for other in replaced]
         endings += [
             Ending(other, EventType.SUPERSEDED, "priority") for other in ended if other not in replaced

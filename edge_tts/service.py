@@ -72,6 +72,7 @@ class Service:
         self._left_over = [entry for entry in journal.entries if entry.request is not None]
         self._queue = JobQueue(config.queue.max_jobs)
         self._wake = asyncio.Event()
+        self._planning = asyncio.Semaphore(1)
         self._jobs: OrderedDict[str, Job] = OrderedDict()
         self._scheduled: dict[str, asyncio.TimerHandle] = {}
         self._ids: OrderedDict[str, tuple[float, asyncio.Future[str]]] = OrderedDict()
@@ -157,11 +158,8 @@ class Service:
 
     async def _accept(self, request: SpeakRequest, mark: str | None) -> str:
         accepted_s = time.monotonic()
-        self._queue.check_room(request.priority)
-        if len(self._scheduled) >= self.config.queue.max_jobs:
-            raise QueueFullError(self.config.queue.max_jobs)
         name = f"{self._run}-{next(self._numbers)}"
-        plan = await self._plan(request, self._renderer.call)
+        plan = await self._plan_in_turn(request)
         ttl_s = self.config.queue.ttl_s if request.ttl_s is None else request.ttl_s
         try:
             if not self._is_stopping:
@@ -189,6 +187,21 @@ class Service:
     def _schedule(self, job: Job, delay_s: float) -> None:
         timer = asyncio.get_running_loop().call_later(delay_s, self._arrive_scheduled, job)
         self._scheduled[job.name] = timer
+
+    def _check_room(self, request: SpeakRequest) -> None:
+        self._queue.check_room(request.priority, request.source)
+        if request.at and len(self._scheduled) >= self.config.queue.max_jobs:
+            raise QueueFullError(self.config.queue.max_jobs)
+
+    async def _plan_in_turn(self, request: SpeakRequest) -> Plan:
+        """One at a time: what is important must not wait for the plans of a crowd. Raises QueueFullError."""
+        self._check_room(request)
+        # What replaces something keeps its place behind it.
+        if request.priority is Priority.IMPORTANT and request.replace is None:
+            return await self._plan(request, self._renderer.call)
+        async with self._planning:
+            self._check_room(request)
+            return await self._plan(request, self._renderer.call)
 
     async def _plan(self, request: SpeakRequest, call: Callable[..., Awaitable[Plan]]) -> Plan:
         spoken = replace(request, speed=request.speed * self._state.speed)
@@ -546,6 +559,7 @@ class Service:
             job.latest, event_type=event_type, warnings=tuple(dict.fromkeys(job.warnings)), **details
         )
         job.latest = event
+        job.plan = None  # ten times the text, which stays for `queue.history`
         job.outcome.set_result(event)
         log.info("%s %s", event_type, _fields(event))
         self._publish(event)

@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +17,9 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 DEVICE = "speaker"
 BASE = f"edge_tts/{DEVICE}"
 OUTCOMES = frozenset({"finished", "interrupted", "expired", "superseded", "muted", "failed"})
+
+ENDING_DEADLINE_S = 600.0
+"""Longer than anything waits in a queue."""
 
 
 @dataclass(eq=False)
@@ -39,6 +42,11 @@ class Request:
     """From sending it to the refusal."""
 
     ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def end(self) -> None:
+        """Wait for its ending; one that does not come is seen as lost."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.ended.wait(), ENDING_DEADLINE_S)
 
     @property
     def code(self) -> str | None:

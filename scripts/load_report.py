@@ -101,7 +101,7 @@ def page(run: Load, n_callers: int, n_messages: int) -> str:
             "",
             f"Measured by `scripts/load` on {machine()}.",
             "",
-            f"{n_callers} callers over HTTP, a fifth of whom want the sound itself, each with four requests, a burst of",
+            f"{n_callers} callers over HTTP with four requests each, a fifth of whom want the sound itself, a burst of",
             f"{n_messages} messages over MQTT, and an important announcement every second. The null sink plays",
             "20 times as fast as a loudspeaker. First sound counts from the moment of sending, the time in the queue",
             "included.",

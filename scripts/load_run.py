@@ -55,7 +55,7 @@ class _Strain:
             fields = self._fields()
             request = self._add("http", fields)
             await self._crowd.http.say(request, fields)
-            await request.ended.wait()
+            await request.end()
             if request.refusals:
                 await asyncio.sleep(PAUSE_S)
 
@@ -74,7 +74,7 @@ class _Strain:
             requests.append(self._add("mqtt", fields))
             self._crowd.mqtt.say(requests[-1], fields)
         for request in requests:
-            await request.ended.wait()
+            await request.end()
 
     async def alarm(self) -> None:
         for number in range(N_ALARMS):
@@ -85,7 +85,7 @@ class _Strain:
             else:
                 self._crowd.mqtt.say(request, fields)
             await asyncio.sleep(ALARM_EVERY_S)
-            await request.ended.wait()
+            await request.end()
 
 
 async def load(house: Household, n_callers: int, n_messages: int) -> Load:

@@ -15,9 +15,6 @@ from scripts.crowd import Crowd
 from scripts.household import VOICES
 
 N_RESIDENTS = 16
-OUTCOME_DEADLINE_S = 600.0
-"""An announcement without an outcome by then is lost."""
-
 PRIORITIES = ("message", "important", "text", "notification", "progress")
 # The medium one takes ten times as long as the others.
 VOICE_WEIGHTS = (40, 20, 19, 20, 1)
@@ -88,20 +85,13 @@ class Residents:
             status, answer, _ = await self._crowd.http.post("/api/say", {**fields, "id": request.id})
             if status != 202 or not answer["duplicate"]:
                 self.wrong["a repeated id was taken for a new one"] += 1
-        await self._ended(request.ended)
+        await request.end()
 
     async def _say_mqtt(self, number: int) -> None:
         fields = self._fields()
         request = self._crowd.book.add(f"m{number}", "mqtt", fields["priority"])
         self._crowd.mqtt.say(request, fields)
-        await self._ended(request.ended)
-
-    async def _ended(self, ended: asyncio.Event) -> None:
-        try:
-            async with asyncio.timeout(OUTCOME_DEADLINE_S):
-                await ended.wait()
-        except TimeoutError:
-            pass  # in the book as lost
+        await request.end()
 
     async def _sound(self, number: int) -> None:
         del number
@@ -127,7 +117,7 @@ class Residents:
             await self._crowd.http.say(request, fields)
         else:
             self._crowd.mqtt.say(request, fields)
-        await self._ended(request.ended)
+        await request.end()
         if request.outcomes:
             self.wrong[f"bad input was {request.code}"] += 1
 

@@ -24,8 +24,8 @@ SPEAKING = {
 WAITING = SPEAKING | {IMPORTANT: {NOTIFICATION: "ends", PROGRESS: "ends"}}
 
 
-def job(name: str, priority: Priority = MESSAGE, *, replace: str | None = None) -> Job:
-    request = SpeakRequest(name, priority=priority, replace=replace)
+def job(name: str, priority: Priority = MESSAGE, *, replace: str | None = None, source: str = "test") -> Job:
+    request = SpeakRequest(name, priority=priority, replace=replace, source=source)
     event = JobEvent(EventType.QUEUED, name, None, name, "test", priority=priority)
     return Job(name, request, Plan("hum", (), ()), 0.0, 300.0, priority, event)
 
@@ -142,3 +142,16 @@ async def test_clear_takes_everything_that_waits() -> None:
     assert {cleared.name for cleared in queue.clear()} == {"waiting", "held"}
     assert len(queue) == 0
     assert queue.speaking is not None
+
+
+async def test_a_door_that_fills_the_queue_leaves_a_quarter_to_each_other() -> None:
+    queue = JobQueue(8)
+    for number in range(8):
+        queue.arrive(job(f"mqtt {number}", source="mqtt"))
+    with pytest.raises(QueueFullError):
+        queue.arrive(job("mqtt again", source="mqtt"))
+    for number in range(2):
+        queue.arrive(job(f"http {number}", source="http"))
+    with pytest.raises(QueueFullError, match="8 requests are waiting"):
+        queue.arrive(job("http again", source="http"))
+    assert len(queue) == 10

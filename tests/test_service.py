@@ -396,6 +396,8 @@ async def test_too_many_scheduled_ones_are_refused(config: Config) -> None:
         await say(service, "Later.", at=time.time() + 3600)
         with pytest.raises(QueueFullError, match="1 requests"):
             await say(service, "Also later.", at=time.time() + 3600)
+        # What is planned for tomorrow kept everything out, even what is important.
+        assert (await outcome(service, await say(service, "Now."))).event_type is EventType.FINISHED
 
 
 async def test_whose_caller_hangs_up_may_be_asked_again_by_another(service: Service) -> None:
@@ -432,3 +434,28 @@ async def test_callers_of_sound_leave_room_for_announcements(service: Service) -
     for stream in streams:
         await stream.aclose()
     assert n_served < 10
+
+
+async def test_an_alarm_does_not_wait_for_the_plans_of_a_crowd(service: Service) -> None:
+    async with busy_synth(service):
+        crowd = [asyncio.create_task(say(service, f"{LONG} {number}")) for number in range(20)]
+        await asyncio.sleep(0.01)
+        alarm = asyncio.create_task(say(service, "Fire!", priority=Priority.IMPORTANT))
+        await asyncio.sleep(0.01)
+    await alarm
+    n_planned = sum(task.done() for task in crowd)
+    await asyncio.gather(*crowd)
+    service.stop()
+    assert n_planned <= 2
+
+
+async def test_what_waits_for_its_plan_is_refused_when_the_queue_has_filled(config: Config) -> None:
+    async with serving(replace(config, queue=QueueConfig(max_jobs=4))) as service:
+        service.pause()
+        async with busy_synth(service):
+            crowd = [asyncio.create_task(say(service, LONG)) for _ in range(20)]
+            await asyncio.sleep(0.01)
+        answers = await asyncio.gather(*crowd, return_exceptions=True)
+    accepted = [answer for answer in answers if isinstance(answer, str)]
+    assert len(accepted) == 4
+    assert {type(answer) for answer in answers} == {str, QueueFullError}
