@@ -16,6 +16,7 @@ from edge_tts.models import piper
 from edge_tts.models.base import ModelTools, SpeechModel, VoiceSpec
 from edge_tts.speech import Prosody, Sentence, Span
 from edge_tts.text.phonemes import Phonemizer
+from tests import tiny_sambert
 from tests.tiny_two_stage import build_two_stage
 from tests.tiny_vits import build_piper
 
@@ -76,7 +77,15 @@ def tiny_spec(family: str, folder: Path) -> VoiceSpec:
     if family == "piper":
         build_piper(folder / "tiny.onnx", n_speakers=2)
         return piper.spec(folder / "tiny.onnx")
+    if family == "sambert":
+        return tiny_sambert_spec(folder)
     return tiny_two_stage_spec(folder)
+
+
+def tiny_sambert_spec(folder: Path, sizes: tiny_sambert.Sizes = tiny_sambert.TINY) -> VoiceSpec:
+    tiny_sambert.build(folder, sizes)
+    document = yaml.safe_load((folder / "voice.yaml").read_text(encoding="utf-8"))
+    return replace(read_spec(folder), settings={"sambert": document["sambert"]})
 
 
 def tiny_two_stage_spec(folder: Path) -> VoiceSpec:

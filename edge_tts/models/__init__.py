@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from edge_tts.models import hum, piper, two_stage
+from edge_tts.models import hum, piper, sambert, two_stage
 from edge_tts.models.base import Loader
 
 FAMILIES: dict[str, Loader] = {
     "hum": hum.load,
     "two_stage": two_stage.load,
     "piper": piper.load,
+    "sambert": sambert.load,
 }
