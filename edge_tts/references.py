@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -100,6 +101,19 @@ class References:
         partial.replace(path)
         description.replace(path.with_suffix(".json"))
         return kept
+
+    def add_bytes(
+        self, name: str, clip: bytes, text: str, language: str | None, emotion: str | None
+    ) -> Reference:
+        """`add` of a sound file in memory."""
+        # Not a BytesIO: libsndfile's callbacks need memory that the unit forbids (audio.CompressedSound).
+        descriptor = os.memfd_create("clip", os.MFD_CLOEXEC)
+        try:
+            os.pwrite(descriptor, clip, 0)
+            path = Path(f"/proc/self/fd/{descriptor}")
+            return self.add(name, path, text, language=language, emotion=emotion)
+        finally:
+            os.close(descriptor)
 
     def remove(self, name: str) -> int:
         """Forget all clips of *name*; returns how many. Raises UnknownReferenceError."""

@@ -35,7 +35,7 @@ from edge_tts.metrics import Metrics
 from edge_tts.moments import Moment, elapsed_s, moment_now
 from edge_tts.player import Player
 from edge_tts.renderer import Renderer
-from edge_tts.speech import Audio, EventType, JobEvent, Piece, Priority, SpeakRequest
+from edge_tts.speech import Audio, EventType, JobEvent, Piece, Priority, Reference, SpeakRequest
 from edge_tts.state import DeviceState, KeptState
 from edge_tts.synthesizer import Plan
 
@@ -452,6 +452,10 @@ class Service:
             raise ValueError("a chime is a name without folders")
         return read_sound(path)
 
+    @property
+    def _is_crowded(self) -> bool:
+        return len(self._queue) > self.config.pressure.queue_longer_than
+
     # Sound for callers
 
     async def stream(self, request: SpeakRequest) -> AsyncGenerator[Piece, None]:
@@ -459,6 +463,7 @@ class Service:
         Raises RequestError or VoiceError at the first piece."""
         self._check(request)
         plan = await self._plan(request, self._renderer.call_in_turn)
+        plan = replace(plan, is_crowded=self._is_crowded)
         async with aclosing(self._renderer.stream(plan, is_for_caller=True)) as pieces:
             async for piece in pieces:
                 yield piece
@@ -472,6 +477,21 @@ class Service:
         """JSON per installed voice: name, family, languages, speakers, emotions, sample_rate, is_loaded, licence,
         source, and error for those that cannot be loaded."""
         return await self._renderer.call(self._renderer.synthesizer.voices.describe)
+
+    async def references(self) -> list[Reference]:
+        """Who is enrolled, by name and emotion."""
+        return await self._renderer.call(self._renderer.synthesizer.references.all)
+
+    async def enrol(
+        self, name: str, clip: bytes, text: str, language: str | None, emotion: str | None
+    ) -> Reference:
+        """Keep *clip*, a sound file; raises BadClipError or InvalidFieldError."""
+        references = self._renderer.synthesizer.references
+        return await self._renderer.call(references.add_bytes, name, clip, text, language, emotion)
+
+    async def forget(self, name: str) -> int:
+        """Remove all clips of *name*; returns how many. Raises UnknownReferenceError."""
+        return await self._renderer.call(self._renderer.synthesizer.references.remove, name)
 
     # State and health
 
@@ -640,7 +660,8 @@ class _Speaking:
             job.first_sentence = min(job.first_sentence, len(job.plan.sentences) - 1)
             job.warnings.extend(job.plan.warnings)
             self._update(voice=job.plan.voice, n_sentences=len(job.plan.sentences))
-        return replace(job.plan, sentences=job.plan.sentences[job.first_sentence :])
+        sentences = job.plan.sentences[job.first_sentence :]
+        return replace(job.plan, sentences=sentences, is_crowded=self._service._is_crowded)
 
     async def _chime(self) -> Audio | None:
         try:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,10 @@ from click.testing import CliRunner
 from numpy.typing import NDArray
 
 from edge_tts.__main__ import cli
+from edge_tts.doors.http_references import MAX_CLIP_BYTES
 from edge_tts.errors import BadClipError, InvalidFieldError, UnknownReferenceError
 from edge_tts.references import References, sound_of
+from tests.doors_house import hum_config, opened
 
 SAMPLE_RATE = 16000
 
@@ -109,3 +112,28 @@ def test_the_command_enrols_lists_and_forgets(tmp_path: Path) -> None:
     assert edgetts("list") == "grandma, happy: Hello.\n"
     assert edgetts("remove", "grandma") == "1 clip of grandma removed\n"
     assert edgetts("list") == "nobody is enrolled\n"
+
+
+async def test_clips_are_enrolled_listed_and_forgotten_over_http(tmp_path: Path) -> None:
+    wav = {"Content-Type": "audio/wav"}
+    about = {"text": "Hello.", "emotion": "happy", "language": "en-GB"}
+    sound = clip(tmp_path, buzz(4)).read_bytes()
+    async with opened(hum_config(tmp_path)) as house:
+        async with house.client.post("/api/references/anna", data=sound, params=about, headers=wav) as answer:
+            assert answer.status == 201
+            kept = await answer.json()
+        assert kept == about | {"name": "anna", "sha256": kept["sha256"]}
+        assert await house.json("GET", "/api/references") == (200, {"references": [kept]})
+        short = clip(tmp_path, buzz(1)).read_bytes()
+        for body, params, headers, refused in (
+            (short, about, wav, (400, "bad_clip")),
+            (b"", about, wav, (400, "bad_clip")),
+            (sound, {}, wav, (400, "bad_request")),
+            (sound, about | {"mood": "good"}, wav, (400, "bad_request")),
+            (sound, about, {"Content-Type": "text/plain"}, (415, "unsupported_media_type")),
+            (bytes(MAX_CLIP_BYTES + 1), about, wav, (413, "body_too_large")),
+        ):
+            asked = {"data": io.BytesIO(body), "params": params, "headers": headers}
+            assert await house.code("POST", "/api/references/bo", **asked) == refused
+        assert await house.json("DELETE", "/api/references/anna") == (200, {"removed": 1})
+        assert await house.code("DELETE", "/api/references/anna") == (404, "unknown_reference")

@@ -28,6 +28,7 @@ from edge_tts.doors.fields import FIELDS, boolean, number, volume_percent
 from edge_tts.doors.http_connections import Connections, Deadlines
 from edge_tts.doors.http_errors import PoliteHandler, errors_as_json
 from edge_tts.doors.http_events import send_events
+from edge_tts.doors.http_references import ReferenceRoutes
 from edge_tts.doors.http_sound import SoundRequest, send_sound, sound_format
 from edge_tts.errors import ConfigError, InvalidFieldError
 from edge_tts.service import Service
@@ -74,6 +75,7 @@ class HttpDoor:
             web.get("/api/jobs/{job}", self._job),
             web.delete("/api/jobs/{job}", self._end_job),
             *(web.post(f"/api/{name}", self._command(name)) for name in COMMANDS),
+            *ReferenceRoutes(self._service).routes(),
             web.get("/api/state", self._state),
             web.post("/api/state", self._set_state),
             web.get("/api/events", self._events, allow_head=False),

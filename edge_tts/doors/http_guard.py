@@ -154,10 +154,12 @@ def check_media_type(request: web.Request) -> bool:
     )
 
 
-async def read_body(request: web.Request, limit_bytes: int, deadline_s: float) -> bytes:
-    """All of the body, if it is small and comes soon."""
+async def read_body(
+    request: web.Request, limit_bytes: int, deadline_s: float, limit: str = "http.max_body_bytes"
+) -> bytes:
+    """All of the body, if it is small and comes soon; *limit* is what to call the limit."""
     if (request.content_length or 0) > limit_bytes:
-        raise BodyTooLargeError(request.content_length, limit_bytes, "http.max_body_bytes")
+        raise BodyTooLargeError(request.content_length, limit_bytes, limit)
     try:
         async with asyncio.timeout(deadline_s):
             return await request.read()
@@ -176,4 +178,4 @@ async def read_body(request: web.Request, limit_bytes: int, deadline_s: float) -
             {"Connection": "close"},
         ) from error
     except web.HTTPRequestEntityTooLarge as error:
-        raise BodyTooLargeError(None, limit_bytes, "http.max_body_bytes") from error
+        raise BodyTooLargeError(None, limit_bytes, limit) from error
