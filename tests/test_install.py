@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from configparser import ConfigParser
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from zipfile import ZipFile
 
 import pytest
 
@@ -82,7 +83,13 @@ class Checkout:
     def fill(self) -> None:
         (self.folder / "scripts").mkdir(parents=True)
         shutil.copy(ROOT / "scripts" / "setup", self.folder / "scripts")
-        for name, content in {"pyproject.toml": PYPROJECT, "backend.py": BACKEND, "hello.py": ""}.items():
+        contents = {
+            "pyproject.toml": PYPROJECT,
+            "requirements.lock": "",
+            "backend.py": BACKEND,
+            "hello.py": "",
+        }
+        for name, content in contents.items():
             (self.folder / name).write_text(content)
 
     def setup(self, *options: str, **environment: str) -> Done:
@@ -147,11 +154,41 @@ def test_a_copied_checkout_gets_an_environment_of_its_own(checkout: Checkout) ->
     assert copy.imported_from() == copy.folder / "hello.py"
 
 
+def build_wheel(path: Path, name: str) -> None:
+    """A wheel of nothing."""
+    info = f"{name}-1.dist-info/"
+    with ZipFile(path, "w") as wheel:
+        wheel.writestr(info + "METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n")
+        wheel.writestr(info + "WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(info + "RECORD", "")
+
+
 @pytest.fixture
 def fresh(tmp_path: Path, no_packages: Path) -> Checkout:
     made = Checkout(tmp_path / "fresh", no_packages)
     made.fill()
     return made
+
+
+@pytest.mark.slow
+def test_what_is_not_the_locked_file_is_refused(fresh: Checkout) -> None:
+    wheel = fresh.folder / "other-1-py3-none-any.whl"
+    build_wheel(wheel, "other")
+    (fresh.folder / "requirements.lock").write_text(f"other @ {wheel.as_uri()} --hash=sha256:{'0' * 64}\n")
+    failed = fresh.setup()
+    assert failed.returncode != 0
+    assert "DO NOT MATCH THE HASHES" in failed.stdout
+    assert not fresh.stamp.exists()
+
+
+@pytest.mark.slow
+def test_an_index_without_the_locked_versions_gives_others(fresh: Checkout) -> None:
+    (fresh.folder / "requirements.lock").write_text(f"other==1 --hash=sha256:{'0' * 64}\n")
+    done = fresh.setup()
+    assert done.returncode == 0
+    assert "not every version of requirements.lock can be had here" in done.stdout
+    assert "other==1" in done.stdout
+    assert fresh.imported_from() == fresh.folder / "hello.py"
 
 
 def test_no_python_that_would_do_is_said(fresh: Checkout) -> None:
