@@ -64,6 +64,9 @@ class Phone:
                 setattr(extra, name, value)
         self._client.publish(topic, payload, 1, retain, extra)
 
+    def publish_qos_2(self, topic: str, payload: str) -> None:
+        self._client.publish(topic, payload, 2)
+
     def payloads(self, topic: str) -> list[str]:
         return [bytes(message.payload).decode() for message in self.messages if message.topic == topic]
 

@@ -68,6 +68,7 @@ class MqttDoor:
         self._connection: Connection | None = None
         self._is_online = False
         self._is_closing = False
+        self._has_warned = False
         self._waiting: asyncio.Queue[Arrival] = asyncio.Queue()
         self._accepting: set[asyncio.Task[None]] = set()
         self._untold: deque[JobEvent] = deque(maxlen=MAX_UNTOLD)
@@ -179,7 +180,7 @@ class MqttDoor:
         while True:
             arrival = await self._waiting.get()
             if arrival.is_retained:
-                log.warning("mqtt: a retained command is ignored; publish commands without retain")
+                self._warn_of_retained()
                 self._ignore("retained")
                 arrival.done()
             elif self._is_repeated(arrival):
@@ -191,6 +192,12 @@ class MqttDoor:
                 if self._accepting:
                     await asyncio.wait(self._accepting)
                 await self._obey_one(arrival)
+
+    def _warn_of_retained(self) -> None:
+        # Once: it comes again with every connection.
+        if not self._has_warned:
+            log.warning("mqtt: a retained command is ignored; publish commands without retain")
+            self._has_warned = True
 
     async def _accept(self, arrival: Arrival) -> None:
         """Texts do not wait for each other's place in the journal; they keep their order on the way there."""

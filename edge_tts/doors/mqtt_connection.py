@@ -33,6 +33,10 @@ MAX_PACKET_BYTES = 16 << 20
 """What an MQTT 5 broker is told to send at most. Far above max_payload_bytes: what is merely too large arrives and is
 answered, what could fill the memory does not."""
 
+MAX_UNACKNOWLEDGED = 100
+"""Messages that an MQTT 5 broker is told to send before we have acknowledged the first: in a burst it keeps the others,
+where one of 3.1.1 may send what then overflows."""
+
 MAX_OUTSTANDING = 1000
 """Messages on their way from paho's thread to the loop; more are dropped and counted."""
 
@@ -189,7 +193,11 @@ class Connection:
 
     async def run(self) -> End:
         """Connect and stay connected as long as it lasts."""
-        wishes = {"SessionExpiryInterval": 0, "MaximumPacketSize": MAX_PACKET_BYTES}
+        wishes = {
+            "SessionExpiryInterval": 0,
+            "MaximumPacketSize": MAX_PACKET_BYTES,
+            "ReceiveMaximum": MAX_UNACKNOWLEDGED,
+        }
         clean_start: Any = (
             True if self.is_v5 else 3
         )  # MQTT_CLEAN_START_FIRST_ONLY, the only value 3.1.1 takes
