@@ -18,6 +18,7 @@ from edge_tts.errors import ConfigError, SpeechError, UnknownVoiceError
 from edge_tts.metrics import Metrics
 from edge_tts.models.base import ModelTools
 from edge_tts.player import open_player
+from edge_tts.pressure import Pressure
 from edge_tts.references import References
 from edge_tts.renderer import Renderer, open_renderer
 from edge_tts.service import open_service
@@ -53,10 +54,12 @@ def build_synthesizer(config: Config, metrics: Metrics) -> Synthesizer:
         threads=config.voices.threads,
         warn=warned.append,
     )
+    voices = VoiceStore(config.voices.folders, tools, config.memory.limit_mb << 20, metrics)
     return Synthesizer(
         config.voices,
         Frontend(config.text, Lexicon(config.text.lexicon)),
-        VoiceStore(config.voices.folders, tools, config.memory.limit_mb << 20, metrics),
+        voices,
+        Pressure(config.pressure, voices),
         PhraseCache(config.cache.folder / "phrases", config.cache.limit_mb << 20, metrics),
         metrics,
         warned,

@@ -103,6 +103,10 @@ class PhraseCache:
         self._metrics.cache_hits.labels("phrase").inc()
         return audio
 
+    def has(self, key: str) -> bool:
+        """Whether it is worth a `get`; counts as neither hit nor miss."""
+        return bool(self._limit_bytes) and (self._folder / f"{key}.wav").exists()
+
     def put(self, key: str, audio: Audio) -> None:
         size_bytes = 44 + 2 * len(audio.samples)
         if size_bytes > self._limit_bytes:

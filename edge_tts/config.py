@@ -220,6 +220,23 @@ class MemoryConfig:
 
 
 @dataclass(frozen=True)
+class PressureConfig:
+    light_voice: str | None = None
+    """An installed voice that is small and quick. It speaks for another that does not fit into `memory.limit_mb`, and
+    for what matters least when the queue is long or memory short; each time with a warning in the outcome. Sentences
+    that were spoken before are not affected. null: such announcements fail or wait."""
+
+    queue_longer_than: int = 10
+    """More waiting announcements are a long queue."""
+
+    priority: typing.Literal["important", "message", "text", "notification", "progress"] = "notification"
+    """Announcements of this priority and lower matter least."""
+
+    def __post_init__(self) -> None:
+        _at_least("queue_longer_than", self.queue_longer_than, 0)
+
+
+@dataclass(frozen=True)
 class CacheConfig:
     dir: Path | None = None
     """Where spoken sentences are kept; null: $CACHE_DIRECTORY, else ~/.cache/edge_tts."""
@@ -300,6 +317,7 @@ class Config:
     voices: VoicesConfig = field(default_factory=VoicesConfig)
     text: TextConfig = field(default_factory=TextConfig)
     memory: MemoryConfig = field(default_factory=MemoryConfig)
+    pressure: PressureConfig = field(default_factory=PressureConfig)
     cache: CacheConfig = field(default_factory=CacheConfig)
     state: StateConfig = field(default_factory=StateConfig)
     queue: QueueConfig = field(default_factory=QueueConfig)

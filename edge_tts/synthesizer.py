@@ -6,7 +6,7 @@ Synchronous, on the synth thread only; knows no sockets and no loudspeaker.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from edge_tts.config import VoicesConfig
 from edge_tts.errors import NothingToSayError, UnknownLanguageError, UnknownSpeakerError
 from edge_tts.metrics import Metrics
 from edge_tts.models.base import SpeechModel, VoiceSpec
+from edge_tts.pressure import Pressure
 from edge_tts.references import References
 from edge_tts.speech import Audio, Piece, Sentence, SpeakRequest, silence, with_gain
 from edge_tts.text.frontend import Frontend, without_style
@@ -31,6 +32,11 @@ class Plan:
     """Each with its voice and speaker decided."""
 
     warnings: tuple[str, ...]
+    is_minor: bool = False
+    """Gives way to others when time or memory is short."""
+
+    is_crowded: bool = False
+    """Too many wait behind it."""
 
 
 class Synthesizer:
@@ -39,6 +45,7 @@ class Synthesizer:
         config: VoicesConfig,
         frontend: Frontend,
         voices: VoiceStore,
+        pressure: Pressure,
         cache: PhraseCache,
         metrics: Metrics,
         warned: list[str],
@@ -47,6 +54,7 @@ class Synthesizer:
         """*warned* is where the models of *voices* put their warnings."""
         self._config = config
         self._frontend = frontend
+        self._pressure = pressure
         self._cache = cache
         self._metrics = metrics
         self._warned = warned
@@ -68,7 +76,7 @@ class Synthesizer:
         cast *= request.repeat
         for warning in warnings:
             self._metrics.warnings.labels(warning.split(":")[0]).inc()
-        return Plan(voice, cast, tuple(warnings))
+        return Plan(voice, cast, tuple(warnings), self._pressure.is_minor(request.priority))
 
     def _language(self, request: SpeakRequest, spec: VoiceSpec) -> str:
         """The language of text that doesn't show its own: asked for, the speaker's, configured, the voice's."""
@@ -104,22 +112,41 @@ class Synthesizer:
         # What is left is of a plan that failed.
         self._warned.clear()
         for index, asked in enumerate(plan.sentences):
-            voice = self.voices.loaded(asked.voice or plan.voice)
-            sentence, warnings = as_said(asked, voice)
-            self._warned.extend(warnings)
-            for audio, synthesis_s in self._pieces(sentence, voice):
+            sentence, sample_rate, pieces = self._sounds(asked, plan)
+            for audio, synthesis_s in pieces:
                 sound = with_gain(audio, sentence.prosody.volume)
                 yield Piece(sound, index, n_sentences, synthesis_s, self._take_warnings())
                 is_silent = False
             if sentence.pause_s and (index + 1 < n_sentences or not sentence.spans):
-                pause = silence(sentence.pause_s, voice.model.sample_rate)
+                pause = silence(sentence.pause_s, sample_rate)
                 yield Piece(pause, index, n_sentences, warnings=self._take_warnings())
         if is_silent and any(sentence.spans for sentence in plan.sentences):
             raise NothingToSayError
         if self._warned:
-            yield Piece(
-                silence(0, voice.model.sample_rate), index, n_sentences, warnings=self._take_warnings()
-            )
+            yield Piece(silence(0, sample_rate), index, n_sentences, warnings=self._take_warnings())
+
+    def _sounds(self, asked: Sentence, plan: Plan) -> tuple[Sentence, int, Iterable[tuple[Audio, float]]]:
+        """*asked* as it is said now, its sample rate and its pieces."""
+        wanted = asked.voice or plan.voice
+        is_pressed = plan.is_minor and (plan.is_crowded or self._pressure.is_above_budget)
+        if is_pressed or not self.voices.is_loaded(wanted):
+            cached = self._spoken_before(asked, wanted)
+            if cached is not None:
+                return asked, cached.sample_rate, [(cached, 0.0)]
+        voice = self._pressure.voice_for(asked, wanted, is_pressed=is_pressed)
+        if voice.spec.name != wanted:
+            asked = replace(asked, voice=voice.spec.name, speaker=None)
+            self._warned.append(f"degraded_voice:{voice.spec.name}")
+        sentence, warnings = as_said(asked, voice)
+        self._warned.extend(warnings)
+        return sentence, voice.model.sample_rate, self._pieces(sentence, voice)
+
+    def _spoken_before(self, asked: Sentence, wanted: str) -> Audio | None:
+        """From the cache, without loading the voice; None too for what only the voice knows how to say."""
+        if not asked.spans or asked.style or asked.references:
+            return None
+        key = _cache_key(asked, self.voices.identity(wanted))
+        return self._cache.get(key) if self._cache.has(key) else None
 
     def _take_warnings(self) -> tuple[str, ...]:
         """What the piece just made was warned of; nothing else ran on this thread since."""
@@ -134,7 +161,7 @@ class Synthesizer:
         if not sentence.spans:
             return
         start_s = time.perf_counter()
-        key = _cache_key(sentence, voice)
+        key = _cache_key(sentence, voice.identity)
         cached = self._cache.get(key)
         if cached is not None:
             yield cached, time.perf_counter() - start_s
@@ -238,7 +265,7 @@ def _match(language: str, languages: tuple[str, ...]) -> str | None:
     return next((tag for tag in languages if tag.lower().split("-")[0] == primary), None)
 
 
-def _cache_key(sentence: Sentence, voice: LoadedVoice) -> str:
+def _cache_key(sentence: Sentence, identity: str) -> str:
     """Everything that decides the sound; not the volume and the pause, which come after the cache."""
     heard = replace(sentence, pause_s=0.0, prosody=replace(sentence.prosody, volume=1.0))
-    return digest(voice.identity, asdict(heard))
+    return digest(identity, asdict(heard))

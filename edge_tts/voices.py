@@ -96,6 +96,14 @@ class VoiceStore:
     def is_loaded(self, name: str) -> bool:
         return name in self._loaded
 
+    def identity(self, name: str) -> str:
+        """Of the voice as it is, or would be, loaded."""
+        return self._loaded[name].identity if name in self._loaded else _identity(self.spec(name))
+
+    @property
+    def is_above_budget(self) -> bool:
+        return rss_bytes() > self._limit_bytes
+
     def spec(self, name: str) -> VoiceSpec:
         """Raises UnknownVoiceError, or VoiceLoadError for a voice that is there but cannot be used."""
         if name in self._loaded:

@@ -24,6 +24,7 @@ STAIRCASE = (
         "references",
         "voice_folders",
         "voices",
+        "pressure",
         "synthesizer",
     ),
     *(
