@@ -134,3 +134,10 @@ def test_flipped_bytes_never_raise_anything_else(path: Path) -> None:
             flow_cut(graph, decoder_cut(graph, "output", "sid").inputs[0], "sid")
         except GraphError:
             continue
+
+
+def test_whole_numbers_that_are_listed_one_by_one_are_read() -> None:
+    # numpy_helper packs them as bytes, helper.make_tensor lists them; reading those was a TypeError once.
+    tensor = onnx.helper.make_tensor("pads", onnx.TensorProto.INT64, [2], [3, -4])
+    graph = onnx.helper.make_model(onnx.helper.make_graph([], "listed", [], [], [tensor]))
+    assert Graph(graph.SerializeToString()).integers("pads") == [3, -4]

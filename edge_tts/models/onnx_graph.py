@@ -201,8 +201,8 @@ def _int64s(tensor: View) -> list[int]:
         raw = _view(parts[TENSOR_RAW])
         return [number for (number,) in struct.iter_unpack("<q", raw)]
     # Negative numbers are varints of 64 bits.
-    numbers = (n for field in fields(tensor) if field.number == TENSOR_INT64S for n in numbers(field))
-    return [number - (1 << 64) if number >> 63 else number for number in numbers]
+    listed = (n for field in fields(tensor) if field.number == TENSOR_INT64S for n in numbers(field))
+    return [number - (1 << 64) if number >> 63 else number for number in listed]
 
 
 class Graph:
