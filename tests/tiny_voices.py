@@ -16,7 +16,7 @@ from edge_tts.models import piper
 from edge_tts.models.base import ModelTools, SpeechModel, VoiceSpec
 from edge_tts.speech import Prosody, Sentence, Span
 from edge_tts.text.phonemes import Phonemizer
-from tests import tiny_sambert
+from tests import tiny_emotivoice, tiny_sambert
 from tests.tiny_two_stage import build_two_stage
 from tests.tiny_vits import build_piper
 
@@ -79,6 +79,9 @@ def tiny_spec(family: str, folder: Path) -> VoiceSpec:
         return piper.spec(folder / "tiny.onnx")
     if family == "sambert":
         return tiny_sambert_spec(folder)
+    if family == "emotivoice":
+        tiny_emotivoice.build(folder)
+        return read_spec(folder)
     return tiny_two_stage_spec(folder)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from edge_tts.models import hum, piper, sambert, two_stage
+from edge_tts.models import emotivoice, hum, piper, sambert, two_stage
 from edge_tts.models.base import Loader
 
 FAMILIES: dict[str, Loader] = {
     "hum": hum.load,
     "two_stage": two_stage.load,
     "piper": piper.load,
+    "emotivoice": emotivoice.load,
     "sambert": sambert.load,
 }
