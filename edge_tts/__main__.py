@@ -268,6 +268,19 @@ def tune(config_path: Path | None, seconds: float, voices: tuple[str, ...]) -> N
     click.echo(f"voices:\n  threads: {chosen}")
 
 
+@cli.command()
+@click.argument("family")
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="The folder of the new voice.")
+@click.option("--int8", is_flag=True, help="Smaller, where a family allows it.")
+def convert(family: str, folder: Path, out: Path, int8: bool) -> None:
+    """Make a voice of the published checkpoints in FOLDER (needs PyTorch); docs/families.md."""
+    from edge_tts.convert import converter
+
+    converter(family)(folder, out, int8=int8)
+    click.echo(f"{out} is a voice; move it into one of voices.folders")
+
+
 def main() -> None:
     """Entry point: a SpeechError is one clear line, not a traceback."""
     try:

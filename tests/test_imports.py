@@ -43,6 +43,7 @@ STAIRCASE = (
         "service",
         "doors",
         "watchdog",
+        "convert",
         "app",
         "checks",
         "tune",
@@ -56,7 +57,18 @@ NOUNS = {"errors", "metrics", "speech", "config", "audio", "state"}
 PACKAGE = Path(__file__).parent.parent / "edge_tts"
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
 
-LAZY = {"amqtt", "cn2an", "num2words", "onnx", "piper", "pocketsphinx", "pypinyin", "soundfile", "typer"}
+LAZY = {
+    "amqtt",
+    "cn2an",
+    "num2words",
+    "onnx",
+    "piper",
+    "pocketsphinx",
+    "pypinyin",
+    "rjieba",
+    "soundfile",
+    "typer",
+}
 TRAINING = {"matplotlib", "pyworld", "scipy", "scripts", "torch", "tqdm"}
 """Costs megabytes or a part of a second, and most boxes never use it."""
 
@@ -97,7 +109,13 @@ def test_imports_go_down_the_staircase(path: Path) -> None:
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_nothing_of_training_is_needed_to_speak(path: Path) -> None:
-    assert {name.split(".")[0] for name in imported_modules(path)} & TRAINING == set()
+    is_converter = step_of(path) == "convert"
+    assert is_converter or {name.split(".")[0] for name in imported_modules(path)} & TRAINING == set()
+
+
+def test_only_the_command_converts() -> None:
+    users = {step_of(path) for path in MODULES if "edge_tts.convert" in imported_modules(path)}
+    assert users == {"convert", "__main__"}
 
 
 def test_every_step_exists() -> None:
@@ -111,7 +129,8 @@ def test_a_foreign_library_is_known_to_one_place(library: str) -> None:
     users = {
         str(path.relative_to(PACKAGE))
         for path in MODULES
-        if any(name.split(".")[0] == library for name in imported_modules(path))
+        if step_of(path) != "convert"
+        and any(name.split(".")[0] == library for name in imported_modules(path))
     }
     assert users, f"nothing imports {library} any more"
     assert all(user.startswith(owner) for user in users), users
