@@ -180,7 +180,7 @@ class Daemon:
 
     def start(self) -> None:
         self.launch()
-        wait_until(self._is_ready)
+        wait_until(self._is_ready, 60)
 
     def launch(self) -> None:
         command = [sys.executable, "-m", "edge_tts", "run", "--config", str(self._config)]
