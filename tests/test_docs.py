@@ -17,6 +17,7 @@ DOCUMENTS = (
     "README.md",
     "docs/architecture.md",
     "docs/operations.md",
+    "docs/reliability.md",
     "docs/requests.md",
     "docs/training.md",
 )
@@ -82,3 +83,15 @@ def test_settings_in_the_documents_exist(document: str) -> None:
         if section in sections and key != "yaml" and not hasattr(sections[section], key)
     }
     assert unknown == set()
+
+
+def named_tests() -> set[tuple[str, str]]:
+    text = (ROOT / "docs/reliability.md").read_text(encoding="utf-8")
+    return set(re.findall(r"`(test_\w+\.py)::(test_\w+)`", text))
+
+
+def test_tests_in_the_documents_exist() -> None:
+    named = named_tests()
+    assert len(named) > 30, "the expression finds nothing"
+    sources = {file: (ROOT / "tests" / file).read_text(encoding="utf-8") for file, _ in named}
+    assert {(file, name) for file, name in named if f"def {name}(" not in sources[file]} == set()
