@@ -22,6 +22,9 @@ from tests.tiny_vits import build_piper
 VOICES = ("kathleen-kerstin-yuetan", "hum", "small", "crowd", "medium")
 """The bundled one, the sine, two of Piper's shape in small (the second has speakers), one of Piper's medium size."""
 
+SETTLING_S = 8.0
+"""After it the sound device is closed and what was freed is given back."""
+
 
 @dataclass(frozen=True)
 class Household:
@@ -49,6 +52,9 @@ class Household:
 
     def _queue_length(self) -> int:
         return int(json.loads(_asked(self.daemon, "/api/state"))["queue_length"])
+
+    def is_connected(self) -> bool:
+        return "mqtt_disconnected" not in _asked(self.daemon, "/healthz")
 
     def peak_mb(self) -> float:
         status = Path(f"/proc/{self.pid}/status").read_text(encoding="utf-8")
@@ -86,6 +92,12 @@ class Sample:
 
     journal_mb: float
     queue_length: int
+
+
+def settled(house: Household) -> None:
+    """Wait until nothing is done any more that belongs to the start or to the last announcement."""
+    wait_until(house.is_connected, 60)
+    time.sleep(SETTLING_S)
 
 
 def _asked(daemon: Daemon, path: str) -> str:
@@ -133,8 +145,9 @@ def running(
     daemon = Daemon(folder, settings, {})
     try:
         daemon.start()
-        wait_until(lambda: "mqtt_disconnected" not in _asked(daemon, "/healthz"), 60)
-        yield Household(daemon, broker)
+        house = Household(daemon, broker)
+        wait_until(house.is_connected, 60)
+        yield house
         if daemon.stop():
             raise RuntimeError(f"the daemon ended badly:\n{daemon.log[-2000:]}")
     finally:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.crowd import opened
-from scripts.household import Household, Sample, running
+from scripts.household import SETTLING_S, Household, Sample, running, settled
 from scripts.residents import Residents
 from scripts.soak_report import CACHE_MB, LIMIT_MB, MAX_JOBS, Soak, figures, page, plot
 
@@ -25,8 +25,6 @@ CONFIG: dict[str, dict[str, Any]] = {
 }
 SAMPLE_EVERY_S = 2.0
 IDLE_S = 20.0
-SETTLING_S = 8.0
-"""After it the sound device is closed and what was freed is given back."""
 
 
 async def soak(house: Household, n_announcements: int, seconds: float | None) -> Soak:
@@ -64,7 +62,7 @@ async def soak(house: Household, n_announcements: int, seconds: float | None) ->
 
 
 def measure_idle(house: Household) -> dict[str, dict[str, float]]:
-    time.sleep(SETTLING_S)
+    settled(house)
     connected = house.wake_ups_per_s(IDLE_S)
     house.broker.stop()
     return {"with a broker": connected, "without its broker": house.wake_ups_per_s(IDLE_S)}

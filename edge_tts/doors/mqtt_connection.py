@@ -122,6 +122,13 @@ class End:
     """Another client came with our name: another box of the same `mqtt.device`."""
 
 
+class _QuietClient(Client):
+    """paho's thread wakes every second to look at its clocks; this one's as often as keepalive_s needs it."""
+
+    def loop_forever(self, timeout: float = 1.0, retry_first_connection: bool = False) -> MQTTErrorCode:
+        return super().loop_forever(max(timeout, self.keepalive / 6), retry_first_connection)
+
+
 @dataclass(slots=True)
 class _Delivery:
     """A message that the broker waits to be told of."""
@@ -164,7 +171,7 @@ class Connection:
         self._client = self._build_client(protocol, will_topic)
 
     def _build_client(self, protocol: MQTTProtocolVersion, will_topic: str | None) -> Client:
-        client = Client(
+        client = _QuietClient(
             CallbackAPIVersion.VERSION2,
             f"edge_tts-{self._config.device}" if will_topic else "",
             clean_session=None if self.is_v5 else True,
