@@ -1,9 +1,9 @@
 """Export a Piper-medium voice with random weights by the code of piper-tts' own training package.
 
-For `scripts/bench --piper`: a graph exactly as Piper makes them, without a download. Needs torch, onnx and onnxscript,
-and piper-tts, in any environment:
+For `scripts/bench --piper`: a graph exactly as Piper makes them, without a download. Needs torch, onnx and
+piper-tts, which `scripts/setup --test --bench` installs:
 
-    python scripts/export_piper.py medium.onnx
+    .venv/bin/python scripts/export_piper.py medium.onnx
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import pytest
 from scripts.bench_daemon import environment, measure_daemon
 from scripts.bench_engines import sentence
 from scripts.bench_report import DAEMON, ROWS, Case, beside_others, ratio, write
-from scripts.bench_run import BUNDLED, REPOSITORY, MissingPeer, measure, run_rounds, unpacked
+from scripts.bench_run import BUNDLED, REPOSITORY, MissingPeer, make_graphs, measure, run_rounds, unpacked
 from tests.tiny_voices import build_piper
 
 OURS, THEIRS = Case("edge_tts", "tiny", 1), Case("piper-tts", "tiny", 1)
@@ -35,6 +35,23 @@ def test_an_engine_is_measured_in_a_process_of_its_own(case: Case, tmp_path: Pat
 def test_an_engine_that_fails_is_an_error_that_shows_what_it_said(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match=r"edge_tts: (?s:.)*no voice named 'nobody'"):
         measure(Case("edge_tts", "nobody", 1), REPOSITORY, tmp_path, 1, 0.0)
+
+
+def test_another_engine_that_fails_is_no_end_of_the_others(tmp_path: Path) -> None:
+    with pytest.raises(MissingPeer, match=r"fails: |is not installed"):
+        measure(Case("piper-tts", "nobody", 1), REPOSITORY, tmp_path, 1, 0.0)
+
+
+@pytest.mark.parametrize("symbol", ["a", "aɪ"])
+def test_sherpa_gets_the_symbols_that_it_can_read(symbol: str, tmp_path: Path) -> None:
+    # Piper's own table has symbols of two codepoints, with which it would not start.
+    own = tmp_path / "own.onnx"
+    build_piper(own, phoneme_id_map={"_": [0], "^": [1], "$": [2], symbol: [3]})
+    graphs = tmp_path / "graphs"
+    graphs.mkdir()
+    assert make_graphs(graphs, own) == ["own"]
+    tokens = (graphs / "own.tokens.txt").read_text(encoding="utf-8").splitlines()
+    assert tokens == ["_ 0", "^ 1", "$ 2", *(["a 3"] if symbol == "a" else [])]
 
 
 def test_the_package_of_another_folder_is_the_one_that_is_measured(tmp_path: Path) -> None:
