@@ -71,7 +71,7 @@ class HttpConfig:
 
     max_body_bytes: int = 65536
     max_connections: int = 64
-    max_connections_per_address: int = 32
+    max_connections_per_address: int = 56
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
