@@ -324,6 +324,12 @@ def test_a_front_end_of_another_voice_is_refused(tiny: VoiceSpec) -> None:
             load(damaged(tiny, "frontend", json.dumps(changed).encode()))
 
 
+def test_more_speakers_than_the_graphs_have_are_refused_wherever_they_stand(tiny: VoiceSpec) -> None:
+    for numbers in ((9, 1, 2), (0, 9, 2), (0, 1, 9)):
+        with pytest.raises(VoiceLoadError, match="do not fit together"):
+            load(replace(tiny, speakers=dict(zip(tiny.speakers, numbers, strict=True))))
+
+
 def test_graphs_in_each_others_place_are_refused(tiny: VoiceSpec) -> None:
     swapped = replace(tiny, files={**tiny.files, "decoder": tiny.files["vocoder"]})
     with pytest.raises(
