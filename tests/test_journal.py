@@ -8,7 +8,7 @@ import os
 import sqlite3
 import subprocess
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -106,7 +106,7 @@ async def test_what_comes_while_a_commit_runs_shares_the_next_one(config: Config
 
 
 async def test_nobody_waits_for_a_disk_that_does_not_answer(config: Config) -> None:
-    async with open_journal(config, retry_s=0.0, answer_s=0.05) as journal:
+    async with open_journal(config, retry_s=0.0, answer_s=1.0) as journal:
         async with busy_disk(journal):
             await accept(journal, "a")
             assert "did not answer" in journal.problems["journal_unavailable"]
@@ -169,7 +169,7 @@ async def test_switched_off_it_keeps_nothing(config: Config) -> None:
 
 # Damage
 
-DAMAGES = {
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "random": lambda content: bytes(range(256)) * (len(content) // 256),
     "random in the middle": lambda content: content[:PAGE_BYTES] + b"\xa5" * (len(content) - PAGE_BYTES),
     "truncated": lambda content: content[: len(content) // 2 + 100],
