@@ -21,7 +21,7 @@ from edge_tts.config import Config, MqttConfig
 from edge_tts.doors.mqtt_connection import Broker, Connection, End, read_broker
 from edge_tts.doors.mqtt_topics import Arrival, Topics, arrival_of
 from edge_tts.errors import DeviceError
-from edge_tts.service import Service
+from edge_tts.service import Service, Update
 from edge_tts.speech import JobEvent
 
 log = logging.getLogger(__name__)
@@ -129,8 +129,10 @@ class MqttDoor:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def start(self) -> None:
-        self._tasks = [asyncio.create_task(work()) for work in (self._run, self._obey, self._report)]
+    def start(self, updates: AsyncIterator[Update]) -> None:
+        """*updates* are told to the broker."""
+        work = (self._run(), self._obey(), self._report(updates))
+        self._tasks = [asyncio.create_task(each) for each in work]
 
     def stuck(self) -> str | None:
         """For the watchdog: whether nothing will ever be heard again."""
@@ -227,14 +229,13 @@ class MqttDoor:
             self._seen.popitem(last=False)
         return is_repeated
 
-    async def _report(self) -> None:
+    async def _report(self, updates: AsyncIterator[Update]) -> None:
         """Publish what happens, until cancelled."""
-        with self._service.updates() as updates:
-            async for update in updates:
-                if isinstance(update, JobEvent) and update.event_type.is_outcome and not self._is_online:
-                    self._untold.append(update)
-                else:
-                    self._topics.publish_update(update)
+        async for update in updates:
+            if isinstance(update, JobEvent) and update.event_type.is_outcome and not self._is_online:
+                self._untold.append(update)
+            else:
+                self._topics.publish_update(update)
 
 
 @asynccontextmanager
@@ -256,7 +257,8 @@ async def open_door(
         door = MqttDoor(service, config, read_broker(config.mqtt), delays)
         service.report_problem("mqtt_disconnected", "connecting")
         service.checks.append(door.stuck)
-        door.start()
+        # From now on, not from when the task runs: what was left over may end in this very moment.
+        door.start(house.enter_context(service.updates()))
         try:
             yield door
         finally:
