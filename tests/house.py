@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -155,8 +155,15 @@ def likeness(recorded: NDArray[np.float64], expected: NDArray[np.float64]) -> fl
 class Daemon:
     """`edgetts run` as a process, with its own folders."""
 
-    def __init__(self, folder: Path, config: Mapping[str, Mapping[str, Any]], env: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        config: Mapping[str, Mapping[str, Any]],
+        env: Mapping[str, str],
+        program: Sequence[str] = ("edge_tts",),
+    ) -> None:
         self.folder = folder
+        self._program = program
         self.port = free_port()
         self._env = {**os.environ, **env}
         document: dict[str, Any] = {
@@ -183,7 +190,7 @@ class Daemon:
         wait_until(self._is_ready, 60)
 
     def launch(self) -> None:
-        command = [sys.executable, "-m", "edge_tts", "run", "--config", str(self._config)]
+        command = [sys.executable, "-m", *self._program, "run", "--config", str(self._config)]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(command, env=self._env, stdout=log, stderr=log)
 
@@ -203,9 +210,12 @@ class Daemon:
 
 @contextmanager
 def running_daemon(
-    folder: Path, config: Mapping[str, Mapping[str, Any]], env: Mapping[str, str] | None = None
+    folder: Path,
+    config: Mapping[str, Mapping[str, Any]],
+    env: Mapping[str, str] | None = None,
+    program: Sequence[str] = ("edge_tts",),
 ) -> Iterator[Daemon]:
-    daemon = Daemon(folder, config, env or {})
+    daemon = Daemon(folder, config, env or {}, program)
     daemon.start()
     try:
         yield daemon
