@@ -7,6 +7,7 @@ carries it out.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from edge_tts.errors import QueueFullError
@@ -38,6 +39,10 @@ YIELDS_TO = {
 }
 
 
+MAX_WARNINGS = 30
+"""Of one job; a text can deserve a thousand."""
+
+
 @dataclass(eq=False)
 class Job:
     """A request on its way to the loudspeaker. Changed by the event loop only."""
@@ -67,6 +72,15 @@ class Job:
 
     interruption: tuple[EventType, str] | None = None
     """Why the speaking job is being ended: the outcome and its code."""
+
+    def warn(self, *warnings: str) -> None:
+        """Each is told once; of too many, that there are more."""
+        self.warnings[:] = first_warnings((*self.warnings, *warnings))
+
+
+def first_warnings(warnings: Sequence[str]) -> tuple[str, ...]:
+    each = tuple(dict.fromkeys(warnings))
+    return each if len(each) <= MAX_WARNINGS else (*each[:MAX_WARNINGS], "more_warnings")
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from edge_tts.errors import (
     UnknownJobError,
     UnknownVoiceError,
 )
-from edge_tts.jobs import Ending, Job, JobQueue, replaces
+from edge_tts.jobs import Ending, Job, JobQueue, first_warnings, replaces
 from edge_tts.journal import Journal, open_journal
 from edge_tts.journal_file import Entry
 from edge_tts.metrics import Metrics
@@ -263,7 +263,7 @@ class Service:
         delay_s = max(0.0, request.at - entry.moment.wall_s) if request.at else 0.0
         job = _job(entry.name, request, None, time.monotonic() - passed_s, entry.ttl_s, delay_s)
         job.first_sentence = entry.sentence
-        job.warnings.append("resumed")
+        job.warn("resumed")
         self._jobs[job.name] = job
         if entry.attempts >= MAX_ATTEMPTS:
             self._end(job, EventType.FAILED, code=PoisonError.code, message=str(PoisonError()))
@@ -576,7 +576,7 @@ class Service:
             return
         _cancel_expiry(job)
         event = replace(
-            job.latest, event_type=event_type, warnings=tuple(dict.fromkeys(job.warnings)), **details
+            job.latest, event_type=event_type, warnings=tuple(job.warnings), **details
         )
         job.latest = event
         job.plan = None  # ten times the text, which stays for `queue.history`
@@ -658,7 +658,7 @@ class _Speaking:
         if job.plan is None:
             job.plan = await self._service._plan(job.request, self._service._renderer.call)
             job.first_sentence = min(job.first_sentence, len(job.plan.sentences) - 1)
-            job.warnings.extend(job.plan.warnings)
+            job.warn(*job.plan.warnings)
             self._update(voice=job.plan.voice, n_sentences=len(job.plan.sentences))
         sentences = job.plan.sentences[job.first_sentence :]
         return replace(job.plan, sentences=sentences, is_crowded=self._service._is_crowded)
@@ -668,13 +668,13 @@ class _Speaking:
             return await self._service._renderer.call(self._service._chime_of, self._job.request)
         except (OSError, ValueError) as error:
             log.warning("chime: %s", error)
-            self._job.warnings.append(f"unknown_chime:{self._job.request.chime or 'the configured one'}")
+            self._job.warn(f"unknown_chime:{self._job.request.chime or 'the configured one'}")
             return None
 
     def _on_piece(self, piece: Piece) -> None:
         self._audio_s += piece.audio.duration_s
         self._synthesis_s += piece.synthesis_s
-        self._job.warnings.extend(piece.warnings)
+        self._job.warn(*piece.warnings)
         sentence = self._job.first_sentence + piece.sentence
         if sentence > max(self._job.first_sentence, self._job.latest.sentence - 1):
             self._service._journal.progress(self._job.name, sentence)
@@ -699,9 +699,10 @@ def _job(
         EventType.QUEUED, name, request.id, request.text, request.source, priority=request.priority
     )
     if plan:
-        queued = replace(queued, voice=plan.voice, n_sentences=len(plan.sentences), warnings=plan.warnings)
+        queued = replace(queued, voice=plan.voice, n_sentences=len(plan.sentences))
+        queued = replace(queued, warnings=first_warnings(plan.warnings))
     job = Job(name, request, plan, accepted_s, accepted_s + delay_s + ttl_s, request.priority, queued)
-    job.warnings.extend(queued.warnings)
+    job.warn(*queued.warnings)
     return job
 
 

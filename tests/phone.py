@@ -64,6 +64,9 @@ class Phone:
                 setattr(extra, name, value)
         self._client.publish(topic, payload, 1, retain, extra)
 
+    def publish_qos_0(self, topic: str, payload: str) -> None:
+        self._client.publish(topic, payload, 0)
+
     def publish_qos_2(self, topic: str, payload: str) -> None:
         self._client.publish(topic, payload, 2)
 
