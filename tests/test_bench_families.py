@@ -1,0 +1,18 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from scripts.bench_families_run import measured_of, table
+from tests import tiny_sambert
+
+
+def test_a_family_is_measured_in_a_process_of_its_own_and_shown_beside_the_published(tmp_path: Path) -> None:
+    tiny_sambert.build(tmp_path / "tiny")
+    own = measured_of(tmp_path / "tiny", threads=1)
+    assert 0 < own["first_audio_s"] <= own["first_s"] + own["audio_s"]
+    assert own["rtf"] > 0
+    assert own["peak_mb"] > own["before_mb"] > 20
+    assert {"decoder", "vocoder"} <= own["stages"].keys()
+    shown = table({"sambert": {"float32": own}}, threads=1)
+    assert "as published* | 21.0 | 4.1" in shown
+    assert f"| sambert, float32 | {own['load_s']:.1f} |" in shown
