@@ -124,7 +124,7 @@ def test_every_step_exists() -> None:
 
 @pytest.mark.parametrize("library", ["onnxruntime", "sounddevice", "aiohttp", "paho", "amqtt", "sqlite3"])
 def test_a_foreign_library_is_known_to_one_place(library: str) -> None:
-    owners = {"onnxruntime": "models/session.py", "sounddevice": "sinks.py", "sqlite3": "journal"}
+    owners = {"onnxruntime": "models/session.py", "sounddevice": "device.py", "sqlite3": "journal"}
     owner = owners.get(library, "doors/")
     users = {
         str(path.relative_to(PACKAGE))
