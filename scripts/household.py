@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -155,9 +154,3 @@ def running(
             daemon.process.kill()
             daemon.process.wait(10)
         broker.stop()
-
-
-def machine() -> str:
-    found = Path("/proc/cpuinfo").read_text(encoding="utf-8").split("model name")
-    model = found[1].split(":")[1].split("\n")[0].strip() if len(found) > 1 else platform.machine()
-    return f"{model}, {os.cpu_count()} cores, Python {platform.python_version()}, {time.strftime('%Y-%m-%d')}"

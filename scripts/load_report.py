@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from scripts.bench_report import machine
 from scripts.crowd import Book, Request
 from scripts.figures import Figure, table
-from scripts.household import machine
 
 ALARM_DEADLINE_MS = 1000
 LEAST_SHARE = 0.2

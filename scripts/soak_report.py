@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
+from scripts.bench_report import machine
 from scripts.crowd import Book
 from scripts.figures import Figure, table
-from scripts.household import Sample, machine
-from scripts.residents import Residents
+from scripts.household import Sample
 
 LIMIT_MB = 512
 CACHE_MB = 16
@@ -40,7 +40,12 @@ class Soak:
     """Announcements that had ended at each sample."""
 
     book: Book
-    residents: Residents
+    asked: Counter[str]
+    """Announcements and other requests by kind."""
+
+    wrong: Counter[str]
+    """Answers that should not have been."""
+
     first_sound_ms: list[float]
     """Of each announcement that was heard, in order, without its time in the queue."""
 
@@ -59,8 +64,8 @@ def _endings(run: Soak) -> list[Figure]:
     book = run.book
     n_lost, n_doubled = len(book.lost), len(book.doubled)
     n_outcomes = sum(len(each.outcomes) for each in book.requests.values())
-    wrong = "; ".join(f"{count} × {what}" for what, count in run.residents.wrong.items())
-    n_asked, minutes = sum(run.residents.done.values()), run.duration_s / 60
+    wrong = "; ".join(f"{count} × {what}" for what, count in run.wrong.items())
+    n_asked, minutes = sum(run.asked.values()), run.duration_s / 60
     heard, garbage = run.n_mqtt_outcomes, (book.garbage_refused, book.garbage_sent)
     return [
         Figure("announcements and other requests", f"{n_asked} in {minutes:.0f} min"),
@@ -182,7 +187,7 @@ def page(run: Soak, picture: Path | None) -> str:
             *([f"![Memory over announcements]({picture.name})", ""] if picture else []),
             *table(figures(run)),
             "",
-            f"Asked for: {_counted(run.residents.done)}. Endings: {_counted(endings)}.",
+            f"Asked for: {_counted(run.asked)}. Endings: {_counted(endings)}.",
             "",
             f"Idle wake-ups per second, by thread: {'; '.join(threads)}.",
             "",

@@ -27,7 +27,7 @@ SAMPLE_EVERY_S = 2.0
 IDLE_S = 20.0
 
 
-async def soak(house: Household, n_announcements: int, seconds: float | None) -> Soak:
+async def soak(house: Household, n_announcements: int, seconds: float | None, idle_s: float = IDLE_S) -> Soak:
     samples: list[Sample] = []
     ended: list[int] = []
     start_s = time.monotonic()
@@ -52,20 +52,28 @@ async def soak(house: Household, n_announcements: int, seconds: float | None) ->
         if not watcher.cancelled() and (error := watcher.exception()):
             raise error
         book = crowd.book
-    idle = await asyncio.to_thread(measure_idle, house)
+    idle = await asyncio.to_thread(measure_idle, house, idle_s)
     heard = [event for each in book.requests.values() for event in each.outcomes if "first_audio_ms" in event]
     first_sound_ms = [event["first_audio_ms"] - event["queued_ms"] for event in heard]
-    mqtt_outcomes = crowd.mqtt.n_outcomes
     return Soak(
-        samples, ended, book, residents, first_sound_ms, mqtt_outcomes, duration_s, house.peak_mb(), idle
+        samples=samples,
+        ended=ended,
+        book=book,
+        asked=residents.done,
+        wrong=residents.wrong,
+        first_sound_ms=first_sound_ms,
+        n_mqtt_outcomes=crowd.mqtt.n_outcomes,
+        duration_s=duration_s,
+        peak_mb=house.peak_mb(),
+        idle=idle,
     )
 
 
-def measure_idle(house: Household) -> dict[str, dict[str, float]]:
+def measure_idle(house: Household, seconds: float) -> dict[str, dict[str, float]]:
     settled(house)
-    connected = house.wake_ups_per_s(IDLE_S)
+    connected = house.wake_ups_per_s(seconds)
     house.broker.stop()
-    return {"with a broker": connected, "without its broker": house.wake_ups_per_s(IDLE_S)}
+    return {"with a broker": connected, "without its broker": house.wake_ups_per_s(seconds)}
 
 
 def main() -> None:
