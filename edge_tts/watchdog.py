@@ -22,14 +22,16 @@ LOOP_DEADLINE_S = 30.0
 
 
 @asynccontextmanager
-async def watched(stuck: Callable[[], str | None]) -> AsyncIterator[None]:
+async def watched(
+    stuck: Callable[[], str | None], loop_deadline_s: float = LOOP_DEADLINE_S
+) -> AsyncIterator[None]:
     """Feed systemd's watchdog while *stuck* finds nothing; end the process as soon as it does, or the loop hangs."""
     interval_s = min(IDLE_CHECK_S, watchdog_s() / 2)
 
     async def watch() -> None:
         while True:
             # A thread of C counts down: it needs neither the loop nor Python's lock.
-            faulthandler.dump_traceback_later(interval_s + LOOP_DEADLINE_S, exit=True)
+            faulthandler.dump_traceback_later(interval_s + loop_deadline_s, exit=True)
             hung = stuck()
             if hung is not None:
                 end_process(f"{hung} hangs")
