@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
@@ -42,7 +43,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         status = run(report)
-        text = f"\nMeasured by `scripts/faults` on {machine()}.\n\n{table(report)}\n"
+        # Times of a busy machine are longer: a start alone takes one second or three.
+        load = os.getloadavg()[1]
+        text = f"\nMeasured by `scripts/faults` on {machine()}, load {load:.1f}.\n\n{table(report)}\n"
     print(text)
     if options.markdown:
         write(options.markdown, "faults", text)
