@@ -67,7 +67,9 @@ class Reader:
             said, unknown = arpabet.from_ipa(clause.ipa)
             for letter in unknown:
                 warnings[f"unknown_phoneme: this voice has no sound near {letter!r}"] = None
-            yield self._known(said, warnings), _MARKS.get(clause.terminator, "")
+            # Beside Chinese, what follows a given pronunciation is a mark of Chinese.
+            mark = clause.terminator or (span.text[-1:] if span.pronunciation else "")
+            yield self._known(said, warnings), _MARKS.get(mark, "")
 
     def _known(self, words: Sequence[Sequence[str]], warnings: dict[str, None]) -> list[Word]:
         found = []
