@@ -28,7 +28,7 @@ MAX_SLOPE_MB = 1.0
 MAX_SLOWER = 1.5
 """The p99 of the first sound in the last quarter, by that in the first."""
 
-MAX_WAKE_UPS_PER_S = 5.0
+MAX_WAKE_UPS_PER_S = 2.0
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ import asyncio
 import sys
 import tempfile
 import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,45 +30,55 @@ IDLE_S = 20.0
 
 
 async def soak(house: Household, n_announcements: int, seconds: float | None, idle_s: float = IDLE_S) -> Soak:
-    samples: list[Sample] = []
-    ended: list[int] = []
+    """*seconds*: for so long, however many announcements that is."""
     start_s = time.monotonic()
     async with opened(house.daemon.url, house.broker.port) as crowd:
         residents = Residents(crowd, seed=1)
-
-        async def watch() -> None:
-            while True:
-                samples.append(await asyncio.to_thread(house.sample))
-                ended.append(crowd.book.n_ended + residents.done["sound"])
-                await asyncio.sleep(SAMPLE_EVERY_S)
-
         stop = asyncio.Event()
         if seconds is not None:
             asyncio.get_running_loop().call_later(seconds, stop.set)
-        watcher = asyncio.create_task(watch())
-        await residents.live(sys.maxsize if seconds else n_announcements, stop)
-        duration_s = time.monotonic() - start_s
-        await asyncio.sleep(SETTLING_S)
-        watcher.cancel()
-        await asyncio.wait({watcher})
-        if not watcher.cancelled() and (error := watcher.exception()):
-            raise error
-        book = crowd.book
+        async with _watched(house, lambda: crowd.book.n_ended + residents.done["sound"]) as (samples, ended):
+            await residents.live(sys.maxsize if seconds else n_announcements, stop)
+            duration_s = time.monotonic() - start_s
+            await asyncio.sleep(SETTLING_S)
     idle = await asyncio.to_thread(measure_idle, house, idle_s)
-    heard = [event for each in book.requests.values() for event in each.outcomes if "first_audio_ms" in event]
-    first_sound_ms = [event["first_audio_ms"] - event["queued_ms"] for event in heard]
+    outcomes = [event for request in crowd.book.requests.values() for event in request.outcomes]
+    heard = [event for event in outcomes if "first_audio_ms" in event]
     return Soak(
         samples=samples,
         ended=ended,
-        book=book,
+        book=crowd.book,
         asked=residents.done,
         wrong=residents.wrong,
-        first_sound_ms=first_sound_ms,
+        first_sound_ms=[event["first_audio_ms"] - event["queued_ms"] for event in heard],
         n_mqtt_outcomes=crowd.mqtt.n_outcomes,
         duration_s=duration_s,
         peak_mb=house.peak_mb(),
         idle=idle,
     )
+
+
+@asynccontextmanager
+async def _watched(
+    house: Household, n_ended: Callable[[], int]
+) -> AsyncIterator[tuple[list[Sample], list[int]]]:
+    """Samples taken all the time inside the block, and how many had ended at each."""
+    samples: list[Sample] = []
+    ended: list[int] = []
+
+    async def watch() -> None:
+        while True:
+            samples.append(await asyncio.to_thread(house.sample))
+            ended.append(n_ended())
+            await asyncio.sleep(SAMPLE_EVERY_S)
+
+    watcher = asyncio.create_task(watch())
+    try:
+        yield samples, ended
+    finally:
+        watcher.cancel()
+        with suppress(asyncio.CancelledError):
+            await watcher
 
 
 def measure_idle(house: Household, seconds: float) -> dict[str, dict[str, float]]:
