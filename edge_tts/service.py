@@ -575,9 +575,7 @@ class Service:
         if job.outcome.done():
             return
         _cancel_expiry(job)
-        event = replace(
-            job.latest, event_type=event_type, warnings=tuple(job.warnings), **details
-        )
+        event = replace(job.latest, event_type=event_type, warnings=tuple(job.warnings), **details)
         job.latest = event
         job.plan = None  # ten times the text, which stays for `queue.history`
         job.outcome.set_result(event)

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
+from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from edge_tts.config import Config, VoicesConfig
+from edge_tts.service import Service
+from edge_tts.speech import SpeakRequest
 from scripts import load_report, load_run, soak_report, soak_run
 from scripts.crowd import Book
 from scripts.household import Sample, running
+from tests.test_service import say, serving
 
 UNKNOWN_WHEN_SHORT = ("first sound", "open files", "latest alarm", "idle")
 """These depend on what else the machine does, or need longer; the commands themselves judge them."""
@@ -81,3 +90,22 @@ def test_what_grows_is_found() -> None:
     broken = [each.name.split(",")[0] for each in soak_report.figures(run) if each.is_broken]
     names = "wrong answers, peak RSS, threads, open files, cache on the disk, state, queue, first sound, idle"
     assert broken == names.split(", ")
+
+
+@pytest.mark.voice
+async def test_a_text_sounds_the_same_under_load(config: Config) -> None:
+    text = "The front door has been open for more than ten minutes."
+    config = replace(config, voices=VoicesConfig(), cache=replace(config.cache, limit_mb=0))
+    async with serving(config) as service:
+        alone = await sound(service, text)
+        job = await say(service, "One two three four five six seven. " * 20)
+        crowd = [sound(service, f"{text} {number}") for number in range(6)]
+        [*_, crowded] = await asyncio.gather(*crowd, sound(service, text))
+        assert not service.job(job).event_type.is_outcome, "it was to speak all the time"
+        service.stop()
+    np.testing.assert_array_equal(crowded, alone)
+
+
+async def sound(service: Service, text: str) -> NDArray[np.float32]:
+    async with aclosing(service.stream(SpeakRequest(text))) as pieces:
+        return np.concatenate([piece.audio.samples async for piece in pieces])
