@@ -22,6 +22,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+MAX_SHOWN = 20
+"""Names in one message: some voices have thousands of speakers."""
+
 
 class SpeechError(Exception):
     """Root of everything this product raises on purpose."""
@@ -56,8 +59,10 @@ class UnknownSpeakerError(RequestError):
     code = "unknown_speaker"
 
     def __init__(self, name: str, voice: str, speakers: Iterable[str]) -> None:
-        known = ", ".join(sorted(speakers)) or "none (a single-speaker voice)"
-        super().__init__(f"voice {voice!r} has no speaker {name!r}; it has: {known}")
+        known = sorted(speakers)
+        shown = ", ".join(known[:MAX_SHOWN]) or "none (a single-speaker voice)"
+        more = f" and {len(known) - MAX_SHOWN} more" if len(known) > MAX_SHOWN else ""
+        super().__init__(f"voice {voice!r} has no speaker {name!r}; it has: {shown}{more}")
 
 
 class UnknownLanguageError(RequestError):

@@ -6,6 +6,9 @@ from pathlib import Path
 
 from tests import tiny_emotivoice
 
+INT8_FILES = ("embedding",)
+"""What `edgetts convert --int8` makes smaller."""
+
 
 def build(folder: Path) -> None:
     """SimBERT-base, four and four layers of 384, HiFi-GAN V1, 2013 speakers; durations as of unhurried speech."""

@@ -146,6 +146,12 @@ def test_speakers_are_chosen_by_name_or_number(voice: EmotiVoice) -> None:
         sound(voice, replace(HELLO, speaker="s5"))
 
 
+def test_an_error_does_not_list_two_thousand_speakers() -> None:
+    error = UnknownSpeakerError("nobody", "crowd", map(str, range(2013)))
+    assert str(error).endswith(" and 1993 more")
+    assert len(str(error)) < 200
+
+
 def test_a_language_may_have_a_speaker_of_its_own(folder: Path, voice: EmotiVoice) -> None:
     mixed = load(read_spec(folder, default_speakers={"zh": "s2"}), make_tools())
     np.testing.assert_array_equal(sound(mixed, NI_HAO), sound(voice, replace(NI_HAO, speaker="s2")))
