@@ -37,7 +37,9 @@ def table(report: Path) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--markdown", type=Path, help="also write the table into this page, between its markers"
+        "--markdown",
+        type=Path,
+        help="also write the table into this page, between its markers, if all went well",
     )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -47,7 +49,7 @@ def main() -> None:
         load = os.getloadavg()[1]
         text = f"\nMeasured by `scripts/faults` on {machine()}, load {load:.1f}.\n\n{table(report)}\n"
     print(text)
-    if options.markdown:
+    if options.markdown and status == 0:
         write(options.markdown, "faults", text)
     raise SystemExit(status)
 

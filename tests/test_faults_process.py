@@ -66,6 +66,7 @@ def crash_inside(daemon: Daemon, library: str, number: signal.Signals) -> None:
     def try_once() -> int | None:
         os.kill(pid, signal.SIGSTOP)
         try:
+            wait_until(lambda: is_halted(pid))
             thread = thread_inside(pid, library)
             if thread is not None:
                 assert ctypes.CDLL(None).tgkill(pid, thread, number) == 0
@@ -76,16 +77,20 @@ def crash_inside(daemon: Daemon, library: str, number: signal.Signals) -> None:
     wait_until(try_once, 60)
 
 
+def is_halted(pid: int) -> bool:
+    """On a busy machine a thread must get its turn before it can halt."""
+    stats = [(task / "stat").read_text() for task in Path(f"/proc/{pid}/task").iterdir()]
+    return all(stat.rpartition(")")[2].split()[0] == "T" for stat in stats)
+
+
 def thread_inside(pid: int, library: str) -> int | None:
     """The number of a halted thread whose program counter is in *library*."""
     lines = Path(f"/proc/{pid}/maps").read_text().splitlines()
     spans = [line.split()[0].split("-") for line in lines if library in line and "x" in line.split()[1]]
     for task in Path(f"/proc/{pid}/task").iterdir():
-        # "-1 stack program-counter", or "running" if it is not halted yet.
-        counter = (task / "syscall").read_text().split()[-1]
-        if counter != "running" and any(
-            int(low, 16) <= int(counter, 16) < int(high, 16) for low, high in spans
-        ):
+        # "-1 stack program-counter", or a system call and its arguments before them.
+        counter = int((task / "syscall").read_text().split()[-1], 16)
+        if any(int(low, 16) <= counter < int(high, 16) for low, high in spans):
             return int(task.name)
     return None
 
