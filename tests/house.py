@@ -216,8 +216,8 @@ def running_daemon(
     program: Sequence[str] = ("edge_tts",),
 ) -> Iterator[Daemon]:
     daemon = Daemon(folder, config, env or {}, program)
-    daemon.start()
     try:
+        daemon.start()
         yield daemon
     finally:
         status = daemon.stop()
