@@ -43,6 +43,7 @@ NAMES = {number: piece for piece, number in IDS.items()}
         ("unx", "[UNK]"),
         ("h\u200bappy\u0000", "happy"),
         ("a" * 101, "[UNK]"),
+        ("你〇happy\ufffd", "你 [UNK]"),
     ],
 )
 def test_pieces(text: str, expected: str) -> None:

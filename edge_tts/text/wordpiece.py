@@ -10,7 +10,7 @@ from edge_tts.text.chinese import HAN
 
 START, END, UNKNOWN = "[CLS]", "[SEP]", "[UNK]"
 MAX_WORD_CHARACTERS = 100
-_HAN = re.compile(f"[{HAN}]")
+_HAN = re.compile(f"(?!〇)[{HAN}]")  # 〇 is a letter to BERT
 _ASCII_MARKS = frozenset("$+<=>^`|~")
 
 
@@ -50,7 +50,7 @@ def _words(text: str) -> Iterator[str]:
     word = ""
     for character in unicodedata.normalize("NFD", text.lower()):
         category = unicodedata.category(character)
-        if category == "Mn" or (category[0] == "C" and character not in "\t\n\r"):
+        if category == "Mn" or (category[0] == "C" and character not in "\t\n\r") or character == "\ufffd":
             continue
         is_alone = category[0] == "P" or character in _ASCII_MARKS or _HAN.match(character) is not None
         if (is_alone or character.isspace()) and word:
