@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import yaml
@@ -15,7 +16,7 @@ GRAPHS = ("encoder", "decoder", "vocoder")
 
 
 def with_voice_yaml(folder: Path, temporary: Path) -> Path:
-    """*folder* if it has a voice.yaml; otherwise *temporary*, filled with links to its graphs (those of 8 bits if it
+    """*folder* if it has a voice.yaml; otherwise *temporary*, filled with copies of its graphs (those of 8 bits if it
     has them) and a voice.yaml of plain settings. Raises RecipeError."""
     if (folder / "voice.yaml").is_file():
         return folder
@@ -35,7 +36,7 @@ def with_voice_yaml(folder: Path, temporary: Path) -> Path:
     files["frontend"] = "frontend.json"
     temporary.mkdir(parents=True)
     for name in files.values():
-        (temporary / name).symlink_to((folder / name).resolve())
+        shutil.copy(folder / name, temporary / name)
     languages = {name: str(SPEAKERS[name]["language"]) for name in speakers}
     document = {
         "name": "pack",
