@@ -84,12 +84,7 @@ class Session:
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """Outputs by name; integers are given in the type that the graph declares. Raises SynthesisError if the graph
         fails or its result is not finite."""
-        given = {
-            name: value.astype(self._integers.get(name, value.dtype), copy=False)
-            if value.dtype.kind == "i"
-            else value
-            for name, value in inputs.items()
-        }
+        given = self._given(inputs)
         try:
             values = self._session.run(None, given)
         # onnxruntime's exceptions share no base below Exception (they come from pybind11).
@@ -97,12 +92,44 @@ class Session:
             # The message may quote ids, never text: the graph has seen none.
             raise SynthesisError(f"{self._path.name} failed: {error}") from error
         outputs: dict[str, NDArray[Any]] = dict(zip(self.outputs, values, strict=True))
+        self._check(outputs)
+        return outputs
+
+    def step(
+        self, inputs: Mapping[str, NDArray[Any]], carried: Mapping[str, Any], keep: Mapping[str, str]
+    ) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        """As `run`, for graphs that remember: *keep* is an output → the input of the next step that it becomes. Those
+        come back as onnxruntime holds them, unchecked, to be given as *carried* without a copy."""
+        binding = self._session.io_binding()
+        try:
+            for name, value in self._given(inputs).items():
+                binding.bind_cpu_input(name, np.ascontiguousarray(value))
+            for name, value in carried.items():
+                binding.bind_ortvalue_input(name, value)
+            for name in self.outputs:
+                binding.bind_output(name, "cpu")
+            self._session.run_with_iobinding(binding)
+        except Exception as error:  # as in run
+            raise SynthesisError(f"{self._path.name} failed: {error}") from error
+        made = dict(zip(self.outputs, binding.get_outputs(), strict=True))
+        outputs = {name: value.numpy() for name, value in made.items() if name not in keep}
+        self._check(outputs)
+        return outputs, {name: made[output] for output, name in keep.items()}
+
+    def _given(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        return {
+            name: value.astype(self._integers.get(name, value.dtype), copy=False)
+            if value.dtype.kind == "i"
+            else value
+            for name, value in inputs.items()
+        }
+
+    def _check(self, outputs: Mapping[str, NDArray[Any]]) -> None:
         for name, value in outputs.items():
             if value.dtype.kind == "f" and value.size and not is_sane(value):
                 raise SynthesisError(
                     f"{self._path.name} yielded {name} that is not finite: the file is damaged, install it again"
                 )
-        return outputs
 
 
 def is_sane(values: NDArray[Any]) -> bool:

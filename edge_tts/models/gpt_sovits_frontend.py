@@ -1,0 +1,145 @@
+"""A sentence → the symbols of a GPT-SoVITS voice: Mandarin, Japanese, and everything else as English sounds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from edge_tts.errors import UnsupportedPronunciationError
+from edge_tts.models import ipa
+from edge_tts.speech import Alphabet, Reference, Sentence, Span
+from edge_tts.text import arpabet, gpt_sovits_symbols
+from edge_tts.text.chinese_words import BREATH
+from edge_tts.text.gpt_sovits_symbols import ENDS, MARKS, Run
+from edge_tts.text.languages import by_script, primary
+from edge_tts.text.normalize import normalize
+from edge_tts.text.phonemes import Phonemizer
+from edge_tts.text.pinyin import Syllable, parse, syllables, unreadable
+from edge_tts.text.pronouncing import PronouncingDictionary
+
+FIRST = Run((".",), ("。",), (1,))
+"""Before every text: without it the first syllable may be swallowed."""
+
+_WORD_OR_MARK = re.compile(r"[^\W_]+(?:['’][^\W_]+)*|[^\w\s]")
+_JAPANESE_MARK = re.compile(r"([。！？、，…,.!?\s]+)")
+
+
+@dataclass(frozen=True)
+class Reader:
+    """What a voice knows of words."""
+
+    dictionary: PronouncingDictionary
+    phonemizer: Phonemizer
+    languages: tuple[str, ...]
+
+    def runs(self, sentence: Sentence) -> tuple[list[Run], tuple[str, ...]]:
+        """What is said of *sentence*, and warnings about what cannot be; [] if there is nothing. Raises
+        UnsupportedPronunciationError."""
+        warnings: dict[str, None] = {}
+        found: list[Run] = []
+        for span in sentence.spans:
+            given = span.pronunciation
+            is_chinese = span.language == "zh" if given is None else given.alphabet is Alphabet.PINYIN
+            if is_chinese:
+                made = self._chinese(span, warnings)
+            elif span.language == "ja" and given is None:
+                made = _japanese(span)
+            else:
+                made = self._english(span, warnings)
+            found += (run for run in made if run.symbols)
+        if not any(symbol not in MARKS.values() for run in found for symbol in run.symbols):
+            return [], tuple(warnings)
+        while found[0].symbols[0] in MARKS.values() and len(found[0].symbols) == 1:
+            found.pop(0)
+        if found[-1].symbols[-1] not in ENDS:
+            found.append(FIRST)
+        return [FIRST, *found], tuple(warnings)
+
+    def runs_of(self, reference: Reference) -> list[Run]:
+        """What is said in a clip."""
+        default = reference.language or self.languages[0]
+        spans = tuple(
+            Span(normalize(text, language), language)
+            for text, language in by_script(reference.text, default, (*self.languages, default))
+        )
+        return self.runs(Sentence(spans, primary(default)))[0]
+
+    def _chinese(self, span: Span, warnings: dict[str, None]) -> Iterator[Run]:
+        if span.pronunciation is not None:
+            given = [parse(written) for written in span.pronunciation.symbols.split()]
+            yield _syllables(given, warnings)
+            # What follows a given pronunciation may belong to it.
+            yield _mark(span.text[-1:])
+            return
+        for text in BREATH.split(span.text):
+            if BREATH.fullmatch(text):
+                yield _mark(text[-1])
+                continue
+            for character in unreadable(text):
+                warnings[f"unknown_phoneme: {character!r} has no reading in Chinese"] = None
+            yield _syllables(syllables(text), warnings)
+
+    def _english(self, span: Span, warnings: dict[str, None]) -> Iterator[Run]:
+        if span.pronunciation is not None or span.language != "en":
+            yield from self._by_ipa(span, warnings)
+            return
+        for match in _WORD_OR_MARK.finditer(span.text):
+            written = match[0]
+            known = self.dictionary.get(written.lower().replace("’", "'"))
+            if known:
+                yield _arpabet(known, warnings)
+            elif written[0].isalnum():
+                yield from self._by_ipa(replace(span, text=written), warnings)
+            else:
+                yield _mark(written)
+
+    def _by_ipa(self, span: Span, warnings: dict[str, None]) -> Iterator[Run]:
+        for clause in ipa.clauses(span, self.phonemizer):
+            said, unknown = arpabet.from_ipa(clause.ipa)
+            for letter in unknown:
+                warnings[f"unknown_phoneme: this voice has no sound near {letter!r}"] = None
+            yield _arpabet([symbol for word in said for symbol in word], warnings)
+            yield _mark(clause.terminator or (span.text[-1:] if span.pronunciation else ""))
+
+
+def _syllables(said: Sequence[Syllable], warnings: dict[str, None]) -> Run:
+    symbols: list[str] = []
+    characters = []
+    for syllable in said:
+        spelled = gpt_sovits_symbols.mandarin(syllable)
+        if spelled is None:
+            warnings[
+                f"unknown_phoneme: this voice has no {syllable.initial}{syllable.final}{syllable.tone}"
+            ] = None
+            continue
+        symbols += spelled
+        # What was written as pinyin has no character; BERT is told that something unknown stands there.
+        characters.append(syllable.hanzi or "[UNK]")
+    return Run(tuple(symbols), tuple(characters), (2,) * len(characters))
+
+
+def _arpabet(symbols: Sequence[str], warnings: dict[str, None]) -> Run:
+    said, unknown = gpt_sovits_symbols.english(symbols)
+    for symbol in unknown:
+        warnings[f"unknown_phoneme: this voice has no {symbol}"] = None
+    return Run(said)
+
+
+def _mark(written: str) -> Run:
+    mark = MARKS.get(written, "")
+    return Run((mark,), (written,), (1,)) if mark else Run(())
+
+
+def _japanese(span: Span) -> Iterator[Run]:
+    try:
+        import pyopenjtalk  # its dictionary is 100 MB: not for a house without Japanese
+    except ModuleNotFoundError as error:
+        raise UnsupportedPronunciationError(
+            "Japanese is read by pyopenjtalk, which is not installed: pip install 'edge-tts-appliance[japanese]'"
+        ) from error
+    for text in _JAPANESE_MARK.split(span.text):
+        if _JAPANESE_MARK.fullmatch(text):
+            yield _mark(text.strip()[-1:])
+        elif text:
+            yield Run(gpt_sovits_symbols.japanese(str(pyopenjtalk.g2p(text)).split()))

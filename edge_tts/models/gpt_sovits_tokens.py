@@ -1,0 +1,108 @@
+"""The tokens of a text, one after the other, as GPT-SoVITS' decoder says them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_tts.models.gpt_sovits_files import Graphs
+from edge_tts.models.gpt_sovits_sampling import Sampling, choose
+
+Floats = NDArray[np.float32]
+Ids = NDArray[np.int64]
+Warn = Callable[[str], None]
+
+END = 1024
+"""The token after the last; what is above is none either."""
+
+MAX_TOKENS = 500
+"""20 s."""
+
+MIN_TOKENS = 10
+"""0.4 s: one that ends at once would be given the sound of the clip instead."""
+
+ATTEMPTS = 3
+"""Of graphs that choose tokens themselves: those that choose to end at once are asked again."""
+
+
+@dataclass(frozen=True)
+class Prompt:
+    said_ids: Ids
+    """[1, n]: what the clip says."""
+
+    text_ids: Ids
+    said_bert: Floats
+    """[n, units]."""
+
+    text_bert: Floats
+    ssl_content: Floats
+    """[1, units, T]: how it is said."""
+
+
+def most_tokens(n_symbols: int) -> int:
+    """More than any speech of so many symbols takes; what goes on after it has lost its way."""
+    return min(40 + 10 * n_symbols, MAX_TOKENS)
+
+
+def chosen(graphs: Graphs, prompt: Prompt, sampling: Sampling, most: int, warn: Warn) -> list[int]:
+    """Of a decoder that says how likely each token is."""
+    random = np.random.default_rng(sampling.seed)
+    prompts = graphs.encoder.run({"ssl_content": prompt.ssl_content})["prompts"]
+    bert = np.concatenate([prompt.said_bert, prompt.text_bert]).T[None]
+    ids = np.concatenate([prompt.said_ids, prompt.text_ids], axis=1)
+    made, memory = graphs.first.step({"x": ids, "prompts": prompts, "bert": bert}, {}, graphs.first_keeps)
+    before = [int(token) for token in prompts.ravel() if token < END]
+    said: list[int] = []
+    while len(said) < most:
+        logits = np.array(made["logits"].ravel(), np.float32)
+        if len(said) < MIN_TOKENS:
+            logits[END:] = -np.inf
+        token = choose(logits, [*before, *said], sampling, random)
+        if token >= END or int(logits.argmax()) >= END:
+            return said
+        said.append(token)
+        given = {
+            "iy": np.array([[token]]),
+            "y_len": np.array([prompts.shape[1]]),
+            "idx": np.array([len(said) - 1]),
+        }
+        made, memory = graphs.stage.step(given, memory, graphs.stage_keeps)
+    warn("endless_sentence: the voice did not find its end, and was cut")
+    return said
+
+
+def given(graphs: Graphs, prompt: Prompt, most: int, warn: Warn) -> list[int]:
+    """Of a decoder that chooses itself (Genie-TTS)."""
+    encoded = graphs.encoder.run(
+        {
+            "ref_seq": prompt.said_ids, "text_seq": prompt.text_ids, "ref_bert": prompt.said_bert,
+            "text_bert": prompt.text_bert, "ssl_content": prompt.ssl_content,
+        }
+    )  # fmt: skip
+    for _ in range(ATTEMPTS):
+        said, has_ended = _one_by_one(graphs, encoded["x"], encoded["prompts"], most)
+        if not said:
+            continue
+        if not has_ended:
+            warn("endless_sentence: the voice did not find its end, and was cut")
+        return said
+    warn("unsaid: the voice ended before it began; a part of the text is not said")
+    return []
+
+
+def _one_by_one(graphs: Graphs, x: Floats, prompts: Ids, most: int) -> tuple[list[int], bool]:
+    """The tokens, and whether the decoder ended by itself."""
+    made, memory = graphs.first.step({"x": x, "prompts": prompts}, {}, graphs.first_keeps)
+    has_ended = False
+    while not has_ended and made["y"].shape[1] - prompts.shape[1] < most:
+        made, memory = graphs.stage.step({"iy": made["y"]}, memory, graphs.stage_keeps)
+        has_ended = bool(np.any(made["stop_condition_tensor"]))
+    # Counted from the front: at an end at once, "the last none" would be the whole clip.
+    said = [int(token) for token in made["y"][0, prompts.shape[1] :]]
+    if has_ended:
+        said.pop()
+    ends = [place for place, token in enumerate(said) if token >= END]
+    return (said[: ends[0]] if ends else said), has_ended or bool(ends)

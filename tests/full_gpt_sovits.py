@@ -1,0 +1,14 @@
+"""A GPT-SoVITS v2 voice of the published sizes with random weights, without the optional BERT, for
+scripts/bench_families."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests import tiny_gpt_sovits
+
+INT8_FILES = ("t2s_first", "t2s_stage", "hubert")
+
+
+def build(folder: Path) -> None:
+    tiny_gpt_sovits.build(folder, tiny_gpt_sovits.FULL, has_bert=False)
