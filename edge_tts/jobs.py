@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from edge_tts.errors import QueueFullError
 from edge_tts.speech import EventType, JobEvent, Priority, SpeakRequest
@@ -76,6 +77,41 @@ class Job:
     def warn(self, *warnings: str) -> None:
         """Each is told once; of too many, that there are more."""
         self.warnings[:] = first_warnings((*self.warnings, *warnings))
+
+    def end(self, event_type: EventType, **details: Any) -> JobEvent:
+        """Set the outcome; returns it."""
+        self.cancel_expiry()
+        self.latest = replace(self.latest, event_type=event_type, warnings=tuple(self.warnings), **details)
+        self.plan = None  # ten times the text, which stays for `queue.history`
+        self.outcome.set_result(self.latest)
+        return self.latest
+
+    def cancel_expiry(self) -> None:
+        if self.expiry:
+            # A timer keeps what it is called with, however long the ttl.
+            self.expiry.cancel()
+            self.expiry = None
+
+
+def new_job(
+    name: str, request: SpeakRequest, plan: Plan | None, accepted_s: float, ttl_s: float, delay_s: float
+) -> Job:
+    """A job that waits; *accepted_s* is monotonic."""
+    queued = JobEvent(
+        EventType.QUEUED, name, request.id, request.text, request.source, priority=request.priority
+    )
+    if plan:
+        queued = replace(queued, voice=plan.voice, n_sentences=len(plan.sentences))
+        queued = replace(queued, warnings=first_warnings(plan.warnings))
+    job = Job(name, request, plan, accepted_s, accepted_s + delay_s + ttl_s, request.priority, queued)
+    job.warn(*queued.warnings)
+    return job
+
+
+def known_of(event: JobEvent) -> str:
+    """For the log: what is known of *event*, without what was said."""
+    names = ("job", "source", "voice", "priority", "code", "queued_ms", "first_audio_ms", "audio_ms", "rtf")
+    return " ".join(f"{name}={value}" for name in names if (value := getattr(event, name)) is not None)
 
 
 def first_warnings(warnings: Sequence[str]) -> tuple[str, ...]:

@@ -16,10 +16,12 @@ from edge_tts.doors.mqtt_connection import MAX_OUTSTANDING, MAX_UNSENT
 from edge_tts.doors.mqtt_topics import MAX_REPLIES
 from edge_tts.errors import RequestError
 from edge_tts.jobs import MAX_WARNINGS
+from edge_tts.receipts import REMEMBERED_IDS
 from edge_tts.references import MAX_CLIPS, References
-from edge_tts.service import MAX_UPDATES_BEHIND, REMEMBERED_IDS, Service
+from edge_tts.service import Service
 from edge_tts.speech import EventType
 from edge_tts.state import DeviceState
+from edge_tts.updates import MAX_UPDATES_BEHIND
 from tests.doors_house import until
 from tests.fake_broker import listening, scripted
 from tests.mosquitto import Mosquitto
@@ -45,7 +47,7 @@ async def test_ids_that_are_remembered(config: Config) -> None:
         for number in range(REMEMBERED_IDS + 50):
             await say(service, "A.", id=f"id {number}")
             service.clear()
-        assert len(service._ids) == REMEMBERED_IDS
+        assert len(service._receipts) == REMEMBERED_IDS
 
 
 async def test_a_reader_who_does_not_read_loses_the_oldest(config: Config) -> None:
@@ -63,9 +65,9 @@ async def test_a_reader_who_does_not_read_loses_the_oldest(config: Config) -> No
 async def test_what_is_remembered_of_an_ended_job_is_not_its_plan(config: Config) -> None:
     async with serving(config) as service:
         job = await say(service, "One. Two. Three.")
-        assert service._jobs[job].plan is not None
+        assert service._dispatcher.find(job).plan is not None
         await outcome(service, job)
-        assert service._jobs[job].plan is None
+        assert service._dispatcher.find(job).plan is None
 
 
 async def test_warnings_of_one_job(config: Config) -> None:

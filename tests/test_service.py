@@ -382,7 +382,7 @@ async def test_ended_jobs_keep_no_timer_however_long_their_ttl(service: Service)
     job = await say(service, "A.", ttl_s=1e6)
     service.stop()
     await outcome(service, job)
-    assert service._jobs[job].expiry is None
+    assert service._dispatcher.find(job).expiry is None
 
 
 async def test_replace_also_takes_out_what_is_scheduled(service: Service) -> None:
