@@ -250,7 +250,10 @@ def unsupported_controls(sentence: Sentence, model: SpeechModel, spec: VoiceSpec
         for name, is_asked in asked.items()
         if is_asked and name not in model.controls
     ]
-    if asked["emotion"] and "emotion" in model.controls and prosody.emotion.name not in spec.emotions:
+    # Whoever imitates a clip can say what there is a clip of.
+    clips = sentence.references if "reference" in model.controls else ()
+    felt = {*spec.emotions, *(clip.emotion for clip in clips)}
+    if asked["emotion"] and "emotion" in model.controls and prosody.emotion.name not in felt:
         warnings.append(f"unknown_emotion:{prosody.emotion.name}")
     return warnings
 

@@ -43,7 +43,7 @@ def pack(clip: Path, family: str, key: str, compute: Callable[[], Embedding]) ->
 def _read(path: Path) -> Embedding | None:
     """None if there is none, or a damaged one."""
     try:
-        with np.load(path, allow_pickle=False) as kept:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
             arrays = {name: np.asarray(kept[name], np.float32) for name in kept.files if name != "sha256"}
             return arrays if str(kept["sha256"]) == _digest(arrays) else None
     except FileNotFoundError:
