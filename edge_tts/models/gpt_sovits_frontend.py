@@ -11,7 +11,7 @@ from edge_tts.models import ipa
 from edge_tts.speech import Alphabet, Reference, Sentence, Span
 from edge_tts.text import arpabet, gpt_sovits_symbols
 from edge_tts.text.chinese_words import BREATH
-from edge_tts.text.gpt_sovits_symbols import ENDS, MARKS, Run
+from edge_tts.text.gpt_sovits_symbols import MARKS, Run, is_mark
 from edge_tts.text.languages import by_script, primary
 from edge_tts.text.normalize import normalize
 from edge_tts.text.phonemes import Phonemizer
@@ -19,7 +19,7 @@ from edge_tts.text.pinyin import Syllable, parse, syllables, unreadable
 from edge_tts.text.pronouncing import PronouncingDictionary
 
 FIRST = Run((".",), ("。",), (1,))
-"""Before every text: without it the first syllable may be swallowed."""
+"""Before every text, or the first syllable may be swallowed; and after one without a mark."""
 
 _WORD_OR_MARK = re.compile(r"[^\W_]+(?:['’][^\W_]+)*|[^\w\s]")
 _JAPANESE_MARK = re.compile(r"([。！？、，…,.!?\s]+)")
@@ -47,14 +47,13 @@ class Reader:
                 made = _japanese(span)
             else:
                 made = self._english(span, warnings)
-            found += (run for run in made if run.symbols)
-        if not any(symbol not in MARKS.values() for run in found for symbol in run.symbols):
+            for run in made:
+                # Of marks in a row only the first: where there are several, the words of the clip may be heard again.
+                if run.symbols and not (is_mark(run) and (not found or is_mark(found[-1]))):
+                    found.append(run)
+        if not found:
             return [], tuple(warnings)
-        while found[0].symbols[0] in MARKS.values() and len(found[0].symbols) == 1:
-            found.pop(0)
-        if found[-1].symbols[-1] not in ENDS:
-            found.append(FIRST)
-        return [FIRST, *found], tuple(warnings)
+        return [FIRST, *found, *([] if is_mark(found[-1]) else [FIRST])], tuple(warnings)
 
     def runs_of(self, reference: Reference) -> list[Run]:
         """What is said in a clip."""

@@ -36,10 +36,8 @@ IDS = {symbol: number for number, symbol in enumerate(SYMBOLS)}
 N_LEARNED = 732
 """Rows of the table of a v2 voice."""
 
-MARKS = dict(zip("。！？；：，、…—,.!?;:-~\n", ".!?,,,,…-,.!?,,-….", strict=True))
+MARKS = dict(zip("。！？；：，、…—,.!?;:~\n", ".!?,,,,…-,.!?,,….", strict=True))
 """Marks as written → as learned."""
-
-ENDS = frozenset(".!?…")
 
 _WRITTEN = {"iz": "i0", "ü": "v", "üan": "van", "üe": "ve", "ün": "vn"}
 _AFTER_Y = {"an": "En", "e": "E"}
@@ -93,12 +91,16 @@ def japanese(phones: Sequence[str]) -> tuple[str, ...]:
     return tuple("," if phone == "pau" else phone if phone in IDS else "UNK" for phone in phones)
 
 
+def is_mark(run: Run) -> bool:
+    return len(run.symbols) == 1 and run.symbols[0] in MARKS.values()
+
+
 def parts(runs: Sequence[Run], limit: int) -> Iterator[list[Run]]:
-    """*runs* in parts of about *limit* symbols at most, cut behind runs that end in a mark where there are any."""
+    """*runs* in parts of about *limit* symbols at most, cut behind marks where there are any."""
     pending: list[Run] = []
     for run in (short for each in runs for short in _short(each, limit)):
         if pending and sum(len(each.symbols) for each in (*pending, run)) > limit:
-            marked = [k + 1 for k, each in enumerate(pending) if each.symbols[-1] in MARKS.values()]
+            marked = [k + 1 for k, each in enumerate(pending) if is_mark(each)]
             end = marked[-1] if marked and marked[-1] > len(pending) // 2 else len(pending)
             yield pending[:end]
             pending = pending[end:]
