@@ -17,7 +17,8 @@ from paho.mqtt.enums import MQTTProtocolVersion
 
 from edge_tts.config import Config
 from edge_tts.doors.mqtt import Delays, open_door
-from edge_tts.doors.mqtt_connection import Connection, read_broker
+from edge_tts.doors.mqtt_client import read_broker
+from edge_tts.doors.mqtt_connection import Connection
 from edge_tts.service import Service
 from tests.doors_house import until
 from tests.fake_broker import CONNECT, listening, packet, read_packet, scripted

@@ -18,7 +18,8 @@ from paho.mqtt.client import MQTTMessage
 from paho.mqtt.enums import MQTTProtocolVersion
 
 from edge_tts.config import Config, MqttConfig
-from edge_tts.doors.mqtt_connection import Broker, Connection, End, read_broker
+from edge_tts.doors.mqtt_client import Broker, read_broker
+from edge_tts.doors.mqtt_connection import Connection, End
 from edge_tts.doors.mqtt_topics import Arrival, Topics, arrival_of
 from edge_tts.errors import DeviceError
 from edge_tts.service import Service, Update

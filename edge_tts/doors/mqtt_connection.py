@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import ssl
 import sys
 import threading
 import time
@@ -15,17 +14,15 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
-from urllib.parse import unquote, urlsplit
 
 from paho.mqtt.client import Client, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.enums import MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from edge_tts.config import MqttConfig
-from edge_tts.errors import ConfigError
+from edge_tts.doors.mqtt_client import Broker, build_client, properties_of
 
 log = logging.getLogger(__name__)
 
@@ -40,66 +37,12 @@ where one of 3.1.1 may send what then overflows."""
 MAX_OUTSTANDING = 1000
 """Messages on their way from paho's thread to the loop; more are dropped and counted."""
 
-MAX_UNSENT = 200
-"""Messages waiting for the broker; paho's own limit is none."""
-
-CONNECT_TIMEOUT_S = 5.0
 SILENCE_MARGIN_S = 5.0
 """paho's thread pings the broker, and gives it up, within twice keepalive_s; without a sign of life it hangs."""
 
 ANSWER_TIMEOUT_S = 8.0
 """Until we are let in. A broker of 3.1.1 may read the properties of MQTT 5 as the length of our name and wait for the
 rest of it (amqtt does)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Broker:
-    """Where and how to connect."""
-
-    host: str
-    port: int
-    user: str | None
-    password: str | None
-    tls: ssl.SSLContext | None
-
-    @property
-    def address(self) -> str:
-        """For people; without the password."""
-        return f"{self.host}:{self.port}"
-
-
-def read_broker(config: MqttConfig) -> Broker:
-    """From `mqtt.url`; raises ConfigError if a file it needs cannot be read."""
-    if config.url == "embedded":
-        return Broker("127.0.0.1", config.embedded_port, None, None, None)
-    parts = urlsplit(config.url or "")
-    is_tls = parts.scheme == "mqtts"
-    password = None if parts.password is None else unquote(parts.password)
-    if config.password_file is not None:
-        try:
-            password = config.password_file.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(
-                f"mqtt.password_file: {config.password_file} cannot be read: {error}"
-            ) from error
-    user = None if parts.username is None else unquote(parts.username)
-    tls = _tls_context(config) if is_tls else None
-    return Broker(parts.hostname or "", parts.port or (8883 if is_tls else 1883), user, password, tls)
-
-
-def _tls_context(config: MqttConfig) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=config.ca_file)
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigError(f"mqtt.ca_file: {config.ca_file} cannot be used: {error}") from error
-
-
-def _properties(packet_type: int, **values: object) -> Properties:
-    """MQTT 5 properties by their names in paho, which are those of the specification without spaces."""
-    properties = Properties(packet_type)  # type: ignore[no-untyped-call]
-    for name, value in values.items():
-        setattr(properties, name, value)
-    return properties
 
 
 class Listener(Protocol):
@@ -120,13 +63,6 @@ class End:
     is_wrong_protocol: bool = False
     is_takeover: bool = False
     """Another client came with our name: another box of the same `mqtt.device`."""
-
-
-class _QuietClient(Client):
-    """paho's thread wakes every second to look at its clocks; this one's as often as keepalive_s needs it."""
-
-    def loop_forever(self, timeout: float = 1.0, retry_first_connection: bool = False) -> MQTTErrorCode:
-        return super().loop_forever(max(timeout, self.keepalive / 6), retry_first_connection)
 
 
 @dataclass(slots=True)
@@ -168,35 +104,14 @@ class Connection:
         self._heard_s = clock()
         """When paho's thread last did something."""
 
-        self._client = self._build_client(protocol, will_topic)
-
-    def _build_client(self, protocol: MQTTProtocolVersion, will_topic: str | None) -> Client:
-        client = _QuietClient(
-            CallbackAPIVersion.VERSION2,
-            f"edge_tts-{self._config.device}" if will_topic else "",
-            clean_session=None if self.is_v5 else True,
-            protocol=protocol,
-            reconnect_on_failure=False,
-            manual_ack=True,
-        )
-        # Without it one exception in a callback ends the thread, and the client still says it is connected.
-        client.suppress_exceptions = True
-        client.connect_timeout = CONNECT_TIMEOUT_S
-        client.max_queued_messages_set(MAX_UNSENT)
-        if self._broker.user is not None:
-            client.username_pw_set(self._broker.user, self._broker.password)
-        if self._broker.tls:
-            client.tls_set_context(self._broker.tls)
-        if will_topic:
-            client.will_set(will_topic, "offline", qos=1, retain=True)
-        client.on_connect = self._on_connect
-        client.on_connect_fail = self._on_connect_fail
-        client.on_disconnect = self._on_disconnect
-        client.on_subscribe = self._on_subscribe
-        client.on_message = self._on_message
-        client.on_publish = self._on_publish
-        client.on_log = self._on_log
-        return client
+        self._client = build_client(config, broker, protocol, will_topic)
+        self._client.on_connect = self._on_connect
+        self._client.on_connect_fail = self._on_connect_fail
+        self._client.on_disconnect = self._on_disconnect
+        self._client.on_subscribe = self._on_subscribe
+        self._client.on_message = self._on_message
+        self._client.on_publish = self._on_publish
+        self._client.on_log = self._on_log
 
     async def run(self) -> End:
         """Connect and stay connected as long as it lasts."""
@@ -214,7 +129,7 @@ class Connection:
             self._broker.port,
             self._config.keepalive_s,
             clean_start=clean_start,
-            properties=_properties(PacketTypes.CONNECT, **wishes) if self.is_v5 else None,
+            properties=properties_of(PacketTypes.CONNECT, **wishes) if self.is_v5 else None,
         )
         silence = End("does not answer", is_wrong_protocol=True)
         deadline = self._loop.call_later(ANSWER_TIMEOUT_S, self._unless_connected, silence)
@@ -259,7 +174,7 @@ class Connection:
         topic nobody can publish to."""
         properties = None
         if correlation is not None and self.is_v5:
-            properties = _properties(PacketTypes.PUBLISH, CorrelationData=correlation)
+            properties = properties_of(PacketTypes.PUBLISH, CorrelationData=correlation)
         info = self._client.publish(topic, payload, 1, retain, properties)
         return None if info.rc == MQTTErrorCode.MQTT_ERR_QUEUE_SIZE else info.mid
 
