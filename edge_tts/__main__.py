@@ -1,4 +1,4 @@
-"""Command line: `edgetts run`, `say`, `devices`, `voices`, `check`, `explain`, `tune`."""
+"""Command line: `edgetts run`, `say`, `devices`, `voices`, `check`, `explain`, `prerender`, `tune`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -38,8 +38,9 @@ _voice_options = [
         "--pitch", type=click.FloatRange(-12, 12), default=0.0, show_default=True, help="Semitones."
     ),
     click.option("--emotion", default="neutral", show_default=True),
+    click.option("--style", help="How to say it, in words."),
+    click.option("--reference", help="Who of those enrolled is imitated."),
     click.option("--ssml", is_flag=True, help="The text is SSML."),
-    click.argument("text"),
 ]
 
 
@@ -91,6 +92,7 @@ def run(config_path: Path | None) -> None:
 )
 @click.option("--play", is_flag=True, help="Play on the sound device (the default).")
 @_with_voice_options
+@click.argument("text")
 def say(config_path: Path | None, wav: Path | None, play: bool, **asked: Any) -> None:
     """Say TEXT, without a daemon."""
     if wav and play:
@@ -132,11 +134,47 @@ async def _play(config: AudioConfig, pieces: Iterator[Piece], name: str) -> list
 @cli.command()
 @_config_option
 @_with_voice_options
+@click.argument("text")
 def explain(config_path: Path | None, **asked: Any) -> None:
     """Show how TEXT would be read: normalized words, phonemes, duration. Makes no sound."""
     config = _config(config_path)
     explanation = _synthesizer(config).explain(_request(asked), config.voices.default)
     click.echo(json.dumps(explanation, ensure_ascii=False, indent=2))
+
+
+@cli.command()
+@_config_option
+@_with_voice_options
+@click.argument("file", type=click.File(encoding="utf-8"))
+def prerender(config_path: Path | None, file: TextIO, **asked: Any) -> None:
+    """Make the sound of each line of FILE (- is standard input) and keep it in the phrase cache, without playing it.
+
+    Announcements of a voice that is slower than speech then start at once, if they are asked for in the same words,
+    with the same voice, speed and so on.
+    """
+    from edge_tts.prerender import prerender as rendered
+
+    config = _config(config_path)
+    if not config.cache.limit_mb:
+        raise click.UsageError("the phrase cache is off (cache.limit_mb is 0): nothing would be kept")
+    n_failed = 0
+    for step in rendered(
+        _synthesizer(config), file.read(), _request(asked | {"text": ""}), config.voices.default
+    ):
+        if step.error:
+            n_failed += 1
+            click.echo(f"line {step.line}: {step.error} [{step.error.code}]", err=True)
+            continue
+        click.echo(
+            f"line {step.line}, sentence {step.sentence} of {step.n_sentences}: "
+            f"{step.audio_s:.1f} s of sound in {step.synthesis_s:.1f} s"
+        )
+        for warning in step.warnings:
+            click.echo(f"line {step.line}: warning: {warning}", err=True)
+    # The daemon's unit has a cache of its own unless cache.dir says where.
+    click.echo(f"kept in {config.cache.folder}")
+    if n_failed:
+        raise SystemExit(1)
 
 
 def _request(asked: dict[str, Any]) -> SpeakRequest:

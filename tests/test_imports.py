@@ -52,6 +52,7 @@ STAIRCASE = (
         "app",
         "checks",
         "tune",
+        "prerender",
         "__main__",
     ),
 )
