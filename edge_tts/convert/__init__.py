@@ -14,6 +14,7 @@ from edge_tts.errors import VoiceError
 CONVERTERS: dict[str, str] = {  # family → module:function
     "sambert": "edge_tts.convert.sambert:convert",
     "emotivoice": "edge_tts.convert.emotivoice:convert",
+    "gpt_sovits": "edge_tts.convert.gpt_sovits:convert",
 }
 
 
