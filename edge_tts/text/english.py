@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from edge_tts.text import english_words as tables
+from edge_tts.text.addresses import addresses, phones
 from edge_tts.text.english_dates import DATES, TIMES, YEARS
 from edge_tts.text.english_numbers import (
     AFTER_UNIT,
@@ -21,12 +22,10 @@ from edge_tts.text.english_numbers import (
 from edge_tts.text.rules import (
     ROMAN,
     Rule,
-    addresses,
     alternatives,
     capitals,
     identifiers,
     is_after_digit,
-    phones,
     rewrite,
     roman,
     rule,

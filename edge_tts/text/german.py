@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from edge_tts.text import german_words as tables
+from edge_tts.text.addresses import addresses, phones
 from edge_tts.text.german_dates import AFTER_TE, AFTER_TEN, DATES, TIMES, YEARS, ending_after
 from edge_tts.text.german_numbers import (
     AFTER_UNIT,
@@ -21,12 +22,10 @@ from edge_tts.text.german_numbers import (
 from edge_tts.text.rules import (
     ROMAN,
     Rule,
-    addresses,
     alternatives,
     capitals,
     identifiers,
     is_after_digit,
-    phones,
     rewrite,
     roman,
     rule,
