@@ -6,7 +6,6 @@ equals the same part of the whole: sound comes in pieces that grow as PIECE_FRAM
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,8 +21,9 @@ from edge_tts.models.base import ModelTools, VoiceSpec
 from edge_tts.models.emotion import with_emotion
 from edge_tts.models.level import LevelKeeper
 from edge_tts.models.pieces import cuts
-from edge_tts.models.session import Session, check_sound, open_session, read_verified
+from edge_tts.models.session import Session, check_sound, open_session
 from edge_tts.models.source_filter import HOP, Filters, SourceFilter
+from edge_tts.models.two_stage_files import Frontend, PitchRange, read_frontend
 from edge_tts.models.two_stage_frontend import Phrase
 from edge_tts.speech import Audio, Explanation, Prosody, Sentence, silence
 
@@ -55,24 +55,6 @@ DECODER_OUTPUTS = ("mel", "f0", "voicing_logit")
 VOCODER_INPUTS = ("mel", "f0")
 VOCODER_OUTPUTS = ("harmonic_log_magnitude", "phase_offset", "noise_log_magnitude")
 HIGHEST_ACCENT = 7
-
-
-@dataclass(frozen=True)
-class PitchRange:
-    """A speaker's pitch: what the z-scores of the graphs mean."""
-
-    log_f0_median: float
-    """ln Hz."""
-
-    log_f0_std: float
-
-
-@dataclass(frozen=True)
-class Frontend:
-    """frontend.json: the token table and the speakers' pitch."""
-
-    tokens: dict[str, int]
-    pitch: dict[str, PitchRange]
 
 
 @dataclass(frozen=True)
@@ -276,7 +258,7 @@ def load(spec: VoiceSpec, tools: ModelTools) -> TwoStage:
     missing = sorted({"encoder", "decoder", "vocoder", "frontend"} - set(spec.files))
     if missing:
         raise VoiceLoadError(spec.folder, f"voice.yaml lists no file for {', '.join(missing)}")
-    table = _read_frontend(spec)
+    table = read_frontend(spec)
     graphs = Graphs(
         encoder=_open(spec, tools, "encoder", ENCODER_INPUTS, ENCODER_OUTPUTS),
         decoder=_open(spec, tools, "decoder", DECODER_INPUTS, DECODER_OUTPUTS),
@@ -299,27 +281,3 @@ def _open(
     session = open_session(path, spec.sha256.get(path.name), tools.threads)
     session.require(inputs, outputs)
     return session
-
-
-def _read_frontend(spec: VoiceSpec) -> Frontend:
-    path = spec.files["frontend"]
-    try:
-        document = json.loads(read_verified(path, spec.sha256.get(path.name)).content)
-        table = Frontend(
-            tokens={str(symbol): int(number) for symbol, number in document["tokens"].items()},
-            pitch={
-                str(name): PitchRange(float(each["log_f0_median"]), float(each["log_f0_std"]))
-                for name, each in document["stats"].items()
-            },
-        )
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        reason = f"is no frontend.json of a two-stage voice (needs tokens and stats): {error!r}"
-        raise VoiceLoadError(path, reason) from error
-    if not {frontend.START, frontend.END} <= set(table.tokens):
-        raise VoiceLoadError(path, f"has no tokens {frontend.START} and {frontend.END}")
-    if not spec.speakers or not set(spec.speakers) <= set(table.pitch):
-        reason = (
-            f"has the pitch of {', '.join(table.pitch)}; voice.yaml has {', '.join(spec.speakers) or 'none'}"
-        )
-        raise VoiceLoadError(path, reason)
-    return table
