@@ -121,6 +121,9 @@ class _Turn:
         announcer.metrics.queue_time.observe(queued_s)
         self._update(queued_ms=round(queued_s * 1000))
         announcer.journal.begin(job.name)
+        if job.plan is None:
+            # It may be what ended the daemon: counted too late, it would do so for ever.
+            await announcer.journal.caught_up()
         plan = await self._plan()
         chime = await self._chime()
         if job.interruption:
@@ -137,8 +140,9 @@ class _Turn:
                 on_first_block=self._on_first_block,
                 on_piece=self._on_piece,
             )
-        announcer.last = job.request
-        self._end(playback)
+            announcer.last = job.request
+            # Told before the voice, which may be in the middle of a long piece, is closed.
+            self._end(playback)
 
     def _end(self, playback: Playback) -> None:
         end, job = self._announcer.dispatcher.end, self._job

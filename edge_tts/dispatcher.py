@@ -51,21 +51,22 @@ class Dispatcher:
 
     def check_room(self, request: SpeakRequest) -> None:
         """Raises QueueFullError."""
-        self._queue.check_room(request.priority, request.source)
-        if request.at and len(self._scheduled) >= self._limits.max_jobs:
+        self._queue.check_room(request)
+        is_full = request.at and len(self._scheduled) >= self._limits.max_jobs
+        if is_full and not any(replaces(request, other) for other in self._all_scheduled()):
             raise QueueFullError(self._limits.max_jobs)
 
     def enter(self, job: Job, delay_s: float) -> None:
         """*job* waits for its turn, in *delay_s* if that is not 0; raises QueueFullError."""
-        for other in self._all_scheduled():
-            if replaces(job, other):
-                self._unschedule(other)
-                self.end(other, EventType.SUPERSEDED, code="replaced")
+        replaced = [other for other in self._all_scheduled() if replaces(job.request, other)]
         if delay_s:
             self._remember(job)
             self._schedule(job, delay_s)
         else:
             self._arrive(job)
+        for other in replaced:
+            self._unschedule(other)
+            self.end(other, EventType.SUPERSEDED, code="replaced")
 
     def _schedule(self, job: Job, delay_s: float) -> None:
         timer = asyncio.get_running_loop().call_later(delay_s, self._arrive_scheduled, job)
@@ -240,7 +241,8 @@ class Dispatcher:
         return 1
 
     def skip(self) -> int:
-        if not self._queue.speaking:
+        speaking = self._queue.speaking
+        if not speaking or speaking.outcome.done():
             return 0
         self._interrupt(EventType.INTERRUPTED, "cancelled")
         return 1

@@ -143,13 +143,22 @@ class JobQueue:
     def __len__(self) -> int:
         return len(self.waiting) + (self.held_progress is not None)
 
-    def check_room(self, priority: Priority, source: str) -> None:
-        """Raises QueueFullError. Important jobs have as many places of their own, and each door may add a quarter
-        to a queue that others have filled: no flood keeps them out."""
-        rivals = [job for job in self.waiting if (job.priority is IMPORTANT) == (priority is IMPORTANT)]
-        n_own = sum(job.request.source == source for job in rivals)
+    def check_room(self, request: SpeakRequest) -> None:
+        """Raises QueueFullError, unless *request* takes another's place. Important jobs have as many places of their
+        own, and each door may add a quarter to a queue that others have filled: no flood keeps them out."""
+        if self._replaced(request) or self._ended(request.priority):
+            return
+        is_important = request.priority is IMPORTANT
+        rivals = [job for job in self.waiting if (job.priority is IMPORTANT) == is_important]
+        n_own = sum(job.request.source == request.source for job in rivals)
         if len(rivals) >= self._max_jobs and n_own >= self._max_jobs // 4:
             raise QueueFullError(self._max_jobs)
+
+    def _replaced(self, request: SpeakRequest) -> list[Job]:
+        return [other for other in self.all_waiting() if replaces(request, other)]
+
+    def _ended(self, priority: Priority) -> list[Job]:
+        return [other for other in self.waiting if other.priority in ENDS_WAITING[priority]]
 
     def arrive(self, job: Job) -> list[Ending]:
         """Put *job* in its place; returns the jobs that end by it, perhaps the speaking one or *job* itself.
@@ -161,10 +170,8 @@ class JobQueue:
             present.add(self.speaking.priority)
         if present & YIELDS_TO[job.priority]:
             return self._give_way(job)
-        replaced = [other for other in self.all_waiting() if replaces(job, other)]
-        ended = [other for other in self.waiting if other.priority in ENDS_WAITING[job.priority]]
-        if not replaced and not ended:
-            self.check_room(job.priority, job.request.source)
+        self.check_room(job.request)
+        replaced, ended = self._replaced(job.request), self._ended(job.priority)
         endings = [Ending(other, EventType.SUPERSEDED, "replaced") for other in replaced]
         endings += [
             Ending(other, EventType.SUPERSEDED, "priority") for other in ended if other not in replaced
@@ -228,6 +235,6 @@ class JobQueue:
         self.waiting.insert(position, job)
 
 
-def replaces(job: Job, other: Job) -> bool:
-    """Whether *job* takes the place of the unsaid *other*."""
-    return job.request.replace is not None and job.request.replace == other.request.replace
+def replaces(request: SpeakRequest, other: Job) -> bool:
+    """Whether *request* takes the place of the unsaid *other*."""
+    return request.replace is not None and request.replace == other.request.replace

@@ -90,11 +90,18 @@ class Journal:
         entry = Entry(next(self._numbers), name, moment_now(), ttl_s, request.id, mark, request)
         self._entries[name] = entry
         if self.keeps or self._may_retry():
-            written = self._add([accepted(entry)], is_durable=True)
-            # The commit is not cancelled with a caller who hangs up.
-            await asyncio.wait({written}, timeout=self._answer_s)
-            if not written.done():
-                self._fail(f"the disk did not answer within {self._answer_s:.0f} s")
+            await self._answered(self._add([accepted(entry)], is_durable=True))
+
+    async def caught_up(self) -> None:
+        """Returns when all that happened is in the file, or when there is none to be had."""
+        if self.keeps:
+            await self._answered(self._add([]))
+
+    async def _answered(self, written: asyncio.Future[None]) -> None:
+        # The commit is not cancelled with a caller who hangs up.
+        await asyncio.wait({written}, timeout=self._answer_s)
+        if not written.done():
+            self._fail(f"the disk did not answer within {self._answer_s:.0f} s")
 
     def begin(self, name: str) -> None:
         """It is being spoken. Nobody waits for the disk."""
@@ -111,14 +118,23 @@ class Journal:
             self._add([begun(entry)])
 
     def end(self, name: str) -> None:
-        """It has its outcome, or was not accepted after all."""
+        """It has its outcome."""
         entry = self._entries.pop(name, None)
         if entry is None or entry.request is None:
             return
         if entry.id is not None or entry.mark is not None:
             self._entries[name] = replace(entry, request=None, sentence=0, attempts=0)
-        statements = ended(entry) + [forgotten(old) for old in self._forget()]
-        if self.keeps:
+        self._ended(ended(entry) + [forgotten(old) for old in self._forget()])
+
+    def withdraw(self, name: str) -> None:
+        """It was not accepted after all: its id and mark may come again."""
+        entry = self._entries.pop(name, None)
+        if entry is not None:
+            self._ended([forgotten(entry)])
+
+    def _ended(self, statements: list[Statement]) -> None:
+        # A file that failed still has it as waiting.
+        if self.keeps or self._may_retry():
             self._add(statements, is_durable=True)
 
     def _forget(self) -> list[Entry]:
@@ -204,6 +220,9 @@ class Journal:
     async def close(self) -> None:
         if self._writer is not None:
             await asyncio.wait({self._writer})
+        if self._path is not None and not self.keeps:
+            # Once more: what it has as waiting would be said again.
+            await asyncio.wait({self._add([], is_durable=True)})
         if self._file is not None:
             await self._thread.call(_close, self._file)
 

@@ -27,10 +27,12 @@ class Receipts:
         self._window_s = window_s
         self._ids: OrderedDict[str, tuple[float, asyncio.Future[str]]] = OrderedDict()
         now, now_s = moment_now(), time.monotonic()
-        for entry in entries:
+        # The oldest first, as they are forgotten; those begun count from when they were last heard.
+        for entry in sorted(entries, key=lambda entry: -elapsed_s(entry.moment, now)):
             if entry.id is not None:
                 job: asyncio.Future[str] = asyncio.get_running_loop().create_future()
                 job.set_result(entry.name)
+                self._ids.pop(entry.id, None)
                 self._ids[entry.id] = (now_s - elapsed_s(entry.moment, now), job)
 
     def __len__(self) -> int:

@@ -100,7 +100,7 @@ class Service:
             delay_s = max(0.0, request.at - time.time()) if request.at else 0.0
             self._dispatcher.enter(new_job(name, request, plan, accepted_s, ttl_s, delay_s), delay_s)
         except BaseException:
-            self._journal.end(name)
+            self._journal.withdraw(name)
             raise
         return name
 
@@ -119,7 +119,7 @@ class Service:
         last = self._announcer.last
         if last is None:
             raise UnknownJobError("repeat")
-        return await self.submit(replace(last, id=None, at=None, repeat=1))
+        return await self.submit(replace(last, id=None, replace=None, at=None, repeat=1))
 
     # Jobs
 

@@ -276,6 +276,25 @@ async def test_a_full_disk(config: Config, small_disk: Path) -> None:
         assert waiting(journal) == ["b", "c", "d"]
 
 
+@pytest.mark.parametrize("retry_s", [0.0, 60.0])
+async def test_what_ended_while_the_disk_was_full_is_not_said_again(
+    config: Config, small_disk: Path, retry_s: float
+) -> None:
+    """The file had it as waiting until the next one was accepted, and for ever if the daemon was stopped before."""
+    config = replace(config, state=StateConfig(dir=small_disk))
+    async with open_journal(config, retry_s=retry_s) as journal:
+        await accept(journal, "a", "b")
+        (small_disk / "photos").write_bytes(b"\0" * free_bytes(small_disk))
+        await journal.accept("c", SpeakRequest("long " * 8000), 300.0, None)
+        assert not journal.keeps
+        (small_disk / "photos").unlink()
+        journal.end("a")
+        if not retry_s:
+            await until(lambda: not journal.problems)
+    async with open_journal(config) as journal:
+        assert waiting(journal) == ["b", "c"]
+
+
 async def test_a_read_only_disk_that_becomes_writable(config: Config, small_disk: Path) -> None:
     config = replace(config, state=StateConfig(dir=small_disk))
     async with open_journal(config) as journal:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from edge_tts.config import Config, JournalConfig, QueueConfig
-from edge_tts.errors import KeptForRestartError
+from edge_tts.errors import KeptForRestartError, QueueFullError
 from edge_tts.journal import open_journal
 from edge_tts.speech import EventType, Priority, SpeakRequest
 from tests.doors_house import until
@@ -170,6 +171,58 @@ async def test_who_was_refused_is_not_in_the_journal(config: Config) -> None:
         with pytest.raises(Exception, match="1 requests"):
             await say(service, "Two.")
         assert len(service._journal.entries) == 1
+
+
+@pytest.mark.parametrize("is_cancelled", [False, True])
+async def test_who_was_refused_may_try_again_after_a_restart(config: Config, is_cancelled: bool) -> None:
+    """The queue filled, or its caller hung up, while it was on its way to the disk; its id stayed in the journal."""
+    async with serving(replace(config, queue=QueueConfig(max_jobs=1))) as service:
+        service.pause()
+        async with busy_disk(service._journal):
+            first, second = (
+                asyncio.create_task(service.submit(SpeakRequest(f"This is {name}.", id=name), mark=name))
+                for name in "ab"
+            )
+            await until(lambda: len(service._journal.entries) == 2)
+            if is_cancelled:
+                second.cancel()
+        await first
+        with pytest.raises(asyncio.CancelledError if is_cancelled else QueueFullError):
+            await second
+    async with serving(config) as service:
+        assert service.was_accepted("a")
+        assert not service.was_accepted("b")
+        again = await service.submit(SpeakRequest("This is b.", id="b"))
+        assert not again.is_duplicate
+        assert (await outcome(service, again.job)).event_type is EventType.FINISHED
+
+
+async def test_what_an_earlier_run_left_is_begun_when_that_is_in_the_journal(config: Config) -> None:
+    """A text that ends the daemon at once was not counted, and ended it for ever."""
+    await leave(config, SpeakRequest("Once more.", at=time.time() + 0.3), begun=[0])
+    async with serving(config) as service:
+        async with busy_disk(service._journal):
+            await until(lambda: service.state.is_speaking)
+            # In its turn on the synth thread.
+            await service.explain(SpeakRequest("Another one."))
+            assert service.job("old-0").voice is None
+        assert (await outcome(service, "old-0")).event_type is EventType.FINISHED
+
+
+async def test_who_is_refused_replaces_nothing(config: Config) -> None:
+    """The queue fills while both are on their way to the disk."""
+    async with serving(replace(config, queue=QueueConfig(max_jobs=1))) as service:
+        service.pause()
+        scheduled = await say(service, "Later.", at=time.time() + 3600.0, replace="key")
+        async with busy_disk(service._journal):
+            submitting = [
+                asyncio.create_task(say(service, "One.")),
+                asyncio.create_task(say(service, "2", replace="key")),
+            ]
+            await until(lambda: len(service._journal.entries) == 3)
+        with pytest.raises(QueueFullError):
+            await asyncio.gather(*submitting)
+        assert service.job(scheduled).event_type is EventType.QUEUED
 
 
 # MQTT

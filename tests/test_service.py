@@ -459,3 +459,42 @@ async def test_what_waits_for_its_plan_is_refused_when_the_queue_has_filled(conf
     accepted = [answer for answer in answers if isinstance(answer, str)]
     assert len(accepted) == 4
     assert {type(answer) for answer in answers} == {str, QueueFullError}
+
+
+async def test_a_replacement_is_taken_by_a_full_queue(config: Config) -> None:
+    """It was refused, as room was asked for before it was known that it needs none."""
+    async with serving(replace(config, queue=QueueConfig(max_jobs=1))) as service:
+        service.pause()
+        old = await say(service, "Old.", replace="key")
+        text = await say(service, "Old, too.", replace="key", priority=Priority.TEXT)
+        message = await say(service, "New.")
+        for job in (old, text):
+            assert (await outcome(service, job)).event_type is EventType.SUPERSEDED
+        later = time.time() + 3600.0
+        scheduled = await say(service, "Later.", at=later, replace="later", priority=Priority.IMPORTANT)
+        await say(service, "Later, too.", at=later, replace="later", priority=Priority.IMPORTANT)
+        assert (await outcome(service, scheduled)).code == "replaced"
+        assert service.job(message).event_type is EventType.QUEUED
+
+
+async def test_repeat_takes_nobodys_place(service: Service) -> None:
+    await outcome(service, await say(service, "Old.", replace="key"))
+    service.pause()
+    newer = await say(service, "New.", replace="key")
+    await service.repeat()
+    assert service.job(newer).event_type is EventType.QUEUED
+
+
+async def test_the_outcome_of_a_stop_does_not_wait_for_the_synth_thread(service: Service) -> None:
+    """The daemon's end did not either, and so nobody was told."""
+    job = await say(service, LONG)
+    await started(service, job)
+    release = threading.Event()
+    busy = asyncio.create_task(service._renderer.call(release.wait, 10))
+    await asyncio.sleep(0)
+    service.stop()
+    event = await asyncio.wait_for(service.outcome(job), 5)
+    assert not release.is_set()
+    release.set()
+    await busy
+    assert event.event_type is EventType.INTERRUPTED
