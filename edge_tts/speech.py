@@ -290,22 +290,10 @@ class JobEvent:
 
     def to_json(self) -> dict[str, object]:
         """The event without the text and without what is unknown."""
-        body: dict[str, object] = {
-            "event_type": str(self.event_type),
-            "job": self.job,
-            "priority": str(self.priority),
-        }
-        optional = (
-            "id",
-            "voice",
-            "code",
-            "message",
-            "queued_ms",
-            "first_audio_ms",
-            "audio_ms",
-            "spoken_ms",
-            "rtf",
-        )
+        body: dict[str, object] = {"event_type": str(self.event_type), "job": self.job}
+        body["priority"] = str(self.priority)
+        figures = ("queued_ms", "first_audio_ms", "audio_ms", "spoken_ms", "rtf")
+        optional = ("id", "voice", "code", "message", *figures)
         body |= {name: value for name in optional if (value := getattr(self, name)) is not None}
         if self.n_sentences:
             body |= {"sentence": self.sentence, "n_sentences": self.n_sentences}

@@ -11,15 +11,8 @@ from typing import Any
 
 from aiohttp import ClientSession
 
-from edge_tts.config import (
-    AudioConfig,
-    CacheConfig,
-    Config,
-    HttpConfig,
-    MqttConfig,
-    StateConfig,
-    VoicesConfig,
-)
+from edge_tts.config import AudioConfig, CacheConfig, Config, StateConfig, VoicesConfig
+from edge_tts.door_config import HttpConfig, MqttConfig
 from edge_tts.doors.http import HttpDoor, open_door
 from edge_tts.service import Service
 from tests.test_service import serving

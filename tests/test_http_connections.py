@@ -12,7 +12,8 @@ from dataclasses import replace
 import pytest
 from aiohttp import ClientSession, TCPConnector
 
-from edge_tts.config import Config, HttpConfig
+from edge_tts.config import Config
+from edge_tts.door_config import HttpConfig
 from edge_tts.doors.http_connections import Deadlines
 from edge_tts.metrics import rss_bytes
 from tests.doors_house import House, n_descriptors, opened, until

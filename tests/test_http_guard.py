@@ -10,7 +10,8 @@ from typing import Any, cast
 
 import pytest
 
-from edge_tts.config import Config, HttpConfig, QueueConfig
+from edge_tts.config import Config, QueueConfig
+from edge_tts.door_config import HttpConfig
 from edge_tts.doors.http import HttpDoor, open_door
 from edge_tts.errors import ConfigError
 from tests.doors_house import House, opened

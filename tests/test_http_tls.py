@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 import trustme
 
-from edge_tts.config import Config, HttpConfig
+from edge_tts.config import Config
+from edge_tts.door_config import HttpConfig
 from edge_tts.doors.http import open_door
 from edge_tts.doors.http_connections import Deadlines
 from edge_tts.errors import ConfigError

@@ -16,6 +16,8 @@ STAIRCASE = (
         "metrics",
         "speech",
         "documents",
+        "schema",
+        "door_config",
         "config",
         "audio",
         "cache",
@@ -58,7 +60,7 @@ STAIRCASE = (
 )
 """Files and folders of the package; files of one folder may import each other."""
 
-NOUNS = {"errors", "metrics", "speech", "config", "audio", "state"}
+NOUNS = {"errors", "metrics", "speech", "door_config", "config", "audio", "state"}
 
 PACKAGE = Path(__file__).parent.parent / "edge_tts"
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")

@@ -12,7 +12,8 @@ import pytest
 from paho.mqtt import publish
 from paho.mqtt.enums import MQTTProtocolVersion
 
-from edge_tts.config import Config, MqttConfig, QueueConfig
+from edge_tts.config import Config, QueueConfig
+from edge_tts.door_config import MqttConfig
 from edge_tts.doors.broker import open_broker
 from edge_tts.doors.mqtt import open_door, try_broker
 from edge_tts.errors import ConfigError, DeviceError

@@ -14,7 +14,8 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from edge_tts.audio import FORMATS
-from edge_tts.config import Config, HttpConfig
+from edge_tts.config import Config
+from edge_tts.door_config import HttpConfig
 from edge_tts.doors import http_guard
 from edge_tts.doors.base import (
     COMMANDS,

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from edge_tts.config import HttpConfig
+from edge_tts.door_config import HttpConfig
 from edge_tts.errors import ConfigError
 
 log = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from http import HTTPStatus
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from edge_tts.config import HttpConfig
+from edge_tts.door_config import HttpConfig
 from edge_tts.doors.http_errors import BAD_HTTP, HttpError
 from edge_tts.errors import BodyTooLargeError, ConfigError
 

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from paho.mqtt.client import MQTTMessage
 from paho.mqtt.enums import MQTTProtocolVersion
 
-from edge_tts.config import Config, MqttConfig
+from edge_tts.config import Config
+from edge_tts.door_config import MqttConfig
 from edge_tts.doors.mqtt_client import Broker, read_broker
 from edge_tts.doors.mqtt_connection import Connection, End
 from edge_tts.doors.mqtt_topics import Arrival, Topics, arrival_of

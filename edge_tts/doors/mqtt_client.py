@@ -10,7 +10,7 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.properties import Properties
 
-from edge_tts.config import MqttConfig
+from edge_tts.door_config import MqttConfig
 from edge_tts.errors import ConfigError
 
 MAX_UNSENT = 200

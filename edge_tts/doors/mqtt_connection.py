@@ -21,7 +21,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from edge_tts.config import MqttConfig
+from edge_tts.door_config import MqttConfig
 from edge_tts.doors.mqtt_client import Broker, build_client, properties_of
 
 log = logging.getLogger(__name__)
