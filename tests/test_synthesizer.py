@@ -17,6 +17,7 @@ from edge_tts.errors import NothingToSayError, SpeechError, UnknownReferenceErro
 from edge_tts.metrics import Metrics
 from edge_tts.speech import Audio, Emotion, Piece, SpeakRequest
 from edge_tts.synthesizer import Synthesizer
+from tests.doors_house import ROOMY
 from tests.test_references import SAMPLE_RATE, buzz
 
 VOICES: dict[str, dict[str, Any]] = {
@@ -44,6 +45,7 @@ def synthesizer(tmp_path: Path, metrics: Metrics) -> Synthesizer:
         voices=VoicesConfig(default="one", folders=(tmp_path,)),
         cache=CacheConfig(dir=tmp_path / "cache"),
         state=StateConfig(dir=tmp_path / "state"),
+        memory=ROOMY,
     )
     return build_synthesizer(config, metrics)
 
@@ -153,7 +155,7 @@ def test_what_the_voice_cannot_do_is_a_warning_and_speech_is_still_made(
 
 
 def test_what_cannot_be_read_is_a_warning_each_time(tmp_path: Path, metrics: Metrics) -> None:
-    synthesizer = build_synthesizer(Config(cache=CacheConfig(dir=tmp_path)), metrics)
+    synthesizer = build_synthesizer(Config(cache=CacheConfig(dir=tmp_path), memory=ROOMY), metrics)
     voice = "kathleen-kerstin-yuetan"
     for _ in range(2):
         plan = synthesizer.plan(SpeakRequest("Say [[ hǂə ]] to him."), voice)
