@@ -11,11 +11,14 @@ from typing import Any
 
 from aiohttp import ClientSession
 
-from edge_tts.config import AudioConfig, CacheConfig, Config, StateConfig, VoicesConfig
+from edge_tts.config import AudioConfig, CacheConfig, Config, MemoryConfig, StateConfig, VoicesConfig
 from edge_tts.door_config import HttpConfig, MqttConfig
 from edge_tts.doors.http import HttpDoor, open_door
 from edge_tts.service import Service
 from tests.test_service import serving
+
+ROOMY = MemoryConfig(limit_mb=16_000)
+"""The process of the tests, which build voices and train them, is larger than a daemon may be."""
 
 
 def hum_config(folder: Path) -> Config:
@@ -27,6 +30,7 @@ def hum_config(folder: Path) -> Config:
         voices=VoicesConfig(default="hum"),
         cache=CacheConfig(dir=folder / "cache"),
         state=StateConfig(dir=folder / "state"),
+        memory=ROOMY,
     )
 
 
