@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests import tiny_gpt_sovits
+from tests import gpt_sovits_t2s, tiny_gpt_sovits
 
 INT8_FILES = ("t2s_first", "t2s_stage", "hubert")
 
 
 def build(folder: Path) -> None:
-    tiny_gpt_sovits.build(folder, tiny_gpt_sovits.FULL, has_bert=False)
+    tiny_gpt_sovits.build(folder, gpt_sovits_t2s.FULL, has_bert=False)

@@ -20,12 +20,12 @@ from edge_tts.metrics import Metrics
 from edge_tts.models import gpt_sovits, gpt_sovits_files, gpt_sovits_tokens
 from edge_tts.models.base import ModelTools, VoiceSpec
 from edge_tts.models.gpt_sovits import GptSovits
-from edge_tts.models.gpt_sovits_sampling import Sampling, choose, probabilities
+from edge_tts.models.gpt_sovits_sampling import Sampling, choose
 from edge_tts.models.gpt_sovits_tokens import END, Prompt
 from edge_tts.models.session import open_session
 from edge_tts.speech import Emotion, Prosody, Reference, Sentence
 from edge_tts.text.phonemes import Phonemizer
-from tests import tiny_gpt_sovits
+from tests import gpt_sovits_t2s, tiny_gpt_sovits
 from tests.tiny_voices import make_tools, sentence, sound, tiny_gpt_sovits_spec
 
 HELLO = sentence("你好，今天天气怎么样？", "zh")
@@ -123,32 +123,16 @@ def test_a_seed_is_a_way_of_saying_it(tiny: VoiceSpec) -> None:
     assert len(other) != len(first) or np.abs(other - first).max() > 1e-3
 
 
-def test_the_choice_among_the_likely() -> None:
-    logits = np.array([3.0, 2.0, 1.0, 0.0, -1.0], np.float32)
-    free = Sampling(top_k=5, repetition_penalty=1.0)
-    np.testing.assert_allclose(
-        probabilities(logits, [], free), np.exp(logits) / np.exp(logits).sum(), rtol=1e-6
-    )
-    assert np.flatnonzero(probabilities(logits, [], replace(free, top_k=2))).tolist() == [0, 1]
-    # 0.64, 0.23, 0.09 …: two are needed for 0.8.
-    assert np.flatnonzero(probabilities(logits, [], replace(free, top_p=0.8))).tolist() == [0, 1]
-    assert np.flatnonzero(probabilities(logits, [], replace(free, top_p=0.01))).tolist() == [0]
-    penalised = probabilities(logits, [0, 0, 4], replace(free, repetition_penalty=2.0))
-    plain = np.exp([1.5, 2.0, 1.0, 0.0, -2.0])
-    np.testing.assert_allclose(penalised, plain / plain.sum(), rtol=1e-6)
-    assert probabilities(logits, [], replace(free, temperature=0.1))[0] > 0.99
-
-
 def test_no_sound_is_so_short_that_the_clip_would_be_heard(tiny: VoiceSpec) -> None:
     # The decoder wants to end at once.
-    tiny_gpt_sovits.host_t2s(tiny.folder, replace(tiny_gpt_sovits.TINY, end_after=-100))
+    gpt_sovits_t2s.host_t2s(tiny.folder, replace(gpt_sovits_t2s.TINY, end_after=-100))
     samples = sound(load(replace(tiny, sha256={})), HELLO)
     assert len(samples) == gpt_sovits_tokens.MIN_TOKENS * 2 * 640
 
 
 def test_a_layout_that_ends_at_once_says_nothing_and_says_so(tmp_path: Path) -> None:
     spec = tiny_gpt_sovits_spec(tmp_path / "v", kind="genie")
-    tiny_gpt_sovits.genie_t2s(spec.folder, tiny_gpt_sovits.TINY, end_at=-1000)
+    gpt_sovits_t2s.genie_t2s(spec.folder, gpt_sovits_t2s.TINY, end_at=-1000)
     warnings: list[str] = []
     assert not len(sound(load(replace(spec, sha256={}), warnings), HELLO))
     assert warnings[-1].startswith("unsaid: ")
@@ -157,11 +141,11 @@ def test_a_layout_that_ends_at_once_says_nothing_and_says_so(tmp_path: Path) -> 
 @pytest.mark.parametrize("kind", ["host", "genie"])
 def test_what_does_not_end_is_cut(kind: str, tmp_path: Path) -> None:
     spec = tiny_gpt_sovits_spec(tmp_path / "v", kind=kind)
-    endless = replace(tiny_gpt_sovits.TINY, end_after=300)
+    endless = replace(gpt_sovits_t2s.TINY, end_after=300)
     if kind == "host":
-        tiny_gpt_sovits.host_t2s(spec.folder, endless)
+        gpt_sovits_t2s.host_t2s(spec.folder, endless)
     else:
-        tiny_gpt_sovits.genie_t2s(spec.folder, endless, end_at=9999)
+        gpt_sovits_t2s.genie_t2s(spec.folder, endless, end_at=9999)
     warnings: list[str] = []
     samples = sound(load(replace(spec, sha256={}), warnings), sentence("你好", "zh"))
     assert len(samples) == gpt_sovits_tokens.most_tokens(6) * 2 * 640
