@@ -16,7 +16,7 @@ from edge_tts.models import piper
 from edge_tts.models.base import ModelTools, SpeechModel, VoiceSpec
 from edge_tts.speech import Prosody, Sentence, Span
 from edge_tts.text.phonemes import Phonemizer
-from tests import tiny_emotivoice, tiny_gpt_sovits, tiny_sambert
+from tests import tiny_cosyvoice, tiny_emotivoice, tiny_gpt_sovits, tiny_sambert
 from tests.tiny_two_stage import build_two_stage
 from tests.tiny_vits import build_piper
 
@@ -81,6 +81,8 @@ def tiny_spec(family: str, folder: Path) -> VoiceSpec:
         return tiny_sambert_spec(folder)
     if family == "gpt_sovits":
         return tiny_gpt_sovits_spec(folder)
+    if family == "cosyvoice":
+        return tiny_cosyvoice_spec(folder)
     if family == "emotivoice":
         tiny_emotivoice.build(folder)
         return read_spec(folder)
@@ -97,6 +99,12 @@ def tiny_gpt_sovits_spec(folder: Path, **how: Any) -> VoiceSpec:
     tiny_gpt_sovits.build(folder, **how)
     document = yaml.safe_load((folder / "voice.yaml").read_text(encoding="utf-8"))
     return replace(read_spec(folder), settings={"gpt_sovits": document["gpt_sovits"]})
+
+
+def tiny_cosyvoice_spec(folder: Path, **how: Any) -> VoiceSpec:
+    tiny_cosyvoice.build(folder, **how)
+    document = yaml.safe_load((folder / "voice.yaml").read_text(encoding="utf-8"))
+    return replace(read_spec(folder), settings={"cosyvoice": document["cosyvoice"]})
 
 
 def tiny_two_stage_spec(folder: Path) -> VoiceSpec:

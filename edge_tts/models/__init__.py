@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge_tts.models import emotivoice, gpt_sovits, hum, piper, sambert, two_stage
+from edge_tts.models import cosyvoice, emotivoice, gpt_sovits, hum, piper, sambert, two_stage
 from edge_tts.models.base import Loader
 
 FAMILIES: dict[str, Loader] = {
@@ -12,4 +12,5 @@ FAMILIES: dict[str, Loader] = {
     "emotivoice": emotivoice.load,
     "sambert": sambert.load,
     "gpt_sovits": gpt_sovits.load,
+    "cosyvoice": cosyvoice.load,
 }
