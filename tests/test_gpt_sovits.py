@@ -14,8 +14,10 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
+from edge_tts.app import build_synthesizer
 from edge_tts.cache import EmbeddingCache
-from edge_tts.errors import BadClipError, InvalidFieldError, SynthesisError, VoiceLoadError
+from edge_tts.config import CacheConfig, Config, StateConfig, VoicesConfig
+from edge_tts.errors import InvalidFieldError, SynthesisError, VoiceLoadError
 from edge_tts.metrics import Metrics
 from edge_tts.models import gpt_sovits, gpt_sovits_files, gpt_sovits_tokens
 from edge_tts.models.base import ModelTools, VoiceSpec
@@ -23,7 +25,7 @@ from edge_tts.models.gpt_sovits import GptSovits
 from edge_tts.models.gpt_sovits_sampling import Sampling, choose
 from edge_tts.models.gpt_sovits_tokens import END, Prompt
 from edge_tts.models.session import open_session
-from edge_tts.speech import Emotion, Prosody, Reference, Sentence
+from edge_tts.speech import Emotion, Prosody, Reference, Sentence, SpeakRequest
 from edge_tts.text.phonemes import Phonemizer
 from tests import gpt_sovits_t2s, tiny_gpt_sovits
 from tests.tiny_voices import make_tools, sentence, sound, tiny_gpt_sovits_spec
@@ -174,6 +176,34 @@ def test_an_emotion_is_the_clip_of_it(tiny: VoiceSpec, tmp_path: Path) -> None:
     assert warnings == ["unknown_emotion:happy"]
 
 
+def test_what_a_voice_can_do_is_told_before_it_speaks(tmp_path: Path) -> None:
+    tiny_gpt_sovits.build(tmp_path / "voices" / "tiny")
+    tiny_gpt_sovits.build(tmp_path / "voices" / "genie", kind="genie")
+    config = Config(
+        voices=VoicesConfig(default="tiny", folders=(tmp_path / "voices",)),
+        cache=CacheConfig(limit_mb=0),
+        state=StateConfig(dir=tmp_path / "state"),
+    )
+    synthesizer = build_synthesizer(config, Metrics())
+    for emotion, pitch_hz in ((None, 300.0), ("sad", 90.0)):
+        clip = enrolled(tmp_path / "g", emotion, pitch_hz)
+        synthesizer.references.add("grandma", Path(clip.path), "你好。", emotion=emotion)
+
+    def warnings(voice: str, **asked: Any) -> list[str]:
+        found: list[str] = synthesizer.explain(SpeakRequest("你好。", voice=voice, **asked), "tiny")[
+            "warnings"
+        ]
+        return found
+
+    sad = Emotion("sad")
+    assert warnings("tiny", emotion=sad, speed=1.2) == ["unknown_emotion:sad"]
+    assert warnings("tiny", emotion=sad, reference="grandma") == []
+    assert warnings("genie", speed=1.2, pitch=2.0) == [
+        "unsupported_control:speed",
+        "unsupported_control:pitch",
+    ]
+
+
 def test_a_voice_without_a_clip_asks_for_one(tmp_path: Path) -> None:
     model = load(tiny_gpt_sovits_spec(tmp_path / "v", has_clips=False))
     with pytest.raises(
@@ -181,53 +211,6 @@ def test_a_voice_without_a_clip_asks_for_one(tmp_path: Path) -> None:
     ):
         sound(model, HELLO)
     assert len(sound(model, replace(HELLO, references=(enrolled(tmp_path / "g", None, 300.0),))))
-
-
-def test_a_clip_is_heard_once_and_kept_on_disk(tiny: VoiceSpec, tmp_path: Path) -> None:
-    metrics = Metrics()
-
-    def heard() -> float:
-        return sum(
-            sample.value
-            for metric in metrics.stages.collect()
-            for sample in metric.samples
-            if sample.name.endswith("_count") and sample.labels["stage"] == "enrolment"
-        )
-
-    asked = replace(HELLO, references=(enrolled(tmp_path / "g", None, 300.0),))
-    first = sound(load(tiny), asked)
-    assert len(list((tmp_path / "g").glob("neutral.gpt_sovits.*.npz"))) == 1
-    restarted = gpt_sovits.load(tiny, ModelTools(Phonemizer(), EmbeddingCache(1 << 26, metrics), metrics))
-    np.testing.assert_array_equal(sound(restarted, asked), first)
-    assert heard() == 0
-    # Another clip under the same name, and a pack that a power cut damaged, are heard again.
-    for pack in (tmp_path / "g").glob("*.npz"):
-        pack.write_bytes(pack.read_bytes()[:1000])
-    damaged = gpt_sovits.load(tiny, ModelTools(Phonemizer(), EmbeddingCache(1 << 26, metrics), metrics))
-    np.testing.assert_array_equal(sound(damaged, asked), first)
-    assert heard() == 1
-    sound(damaged, replace(HELLO, references=(enrolled(tmp_path / "g", None, 90.0),)))
-    assert heard() == 2
-
-
-def test_packs_of_one_clip_are_few(tiny: VoiceSpec, tmp_path: Path) -> None:
-    model = load(tiny)
-    for pitch_hz in range(100, 170, 10):
-        sound(model, replace(HELLO, references=(enrolled(tmp_path / "g", None, pitch_hz),)))
-    assert len(list((tmp_path / "g").glob("*.npz"))) == 4
-
-
-def test_a_clip_that_is_gone_is_told(tiny: VoiceSpec) -> None:
-    gone = Reference("grandma", str(tiny.folder / "gone.wav"), "你好。", "0" * 64, "zh")
-    with pytest.raises(BadClipError, match="the clip of grandma cannot be read any more"):
-        sound(load(tiny), replace(HELLO, references=(gone,)))
-
-
-def test_a_clip_longer_than_was_taught_is_a_warning(tiny: VoiceSpec, tmp_path: Path) -> None:
-    warnings: list[str] = []
-    long = enrolled(tmp_path / "g", None, 200.0, duration_s=12.0)
-    sound(load(tiny, warnings), replace(HELLO, references=(long,)))
-    assert warnings == ["clip_length: grandma speaks for 12.0 s; this voice imitates 3 to 10 s best"]
 
 
 def test_what_bert_understands_is_heard(tmp_path: Path) -> None:
