@@ -17,8 +17,8 @@ import yaml
 
 CHECKPOINTS = Path(__file__).resolve().parent / "checkpoints"
 STEPS = {"align": 2600, "prosody": 600, "acoustic": 100, "sharpen": 400, "vocoder": 700, "joint": 2400}
-"""With which the voice in the repository was made from the weights of the version before it; `prosody` from those of the
-first, which had one encoder for all."""
+"""With which the voice in the repository was made from the weights of the version before it; `prosody` from those of
+the first, which had one encoder for all."""
 
 SPEAKERS: dict[str, dict[str, str | bool | int]] = {
     "kathleen": {
