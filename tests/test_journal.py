@@ -7,9 +7,8 @@ import json
 import os
 import sqlite3
 import subprocess
-import threading
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from edge_tts.journal import REMEMBERED, Journal, open_journal
 from edge_tts.journal_file import PAGE_BYTES, WAL_PAGES, request_from_json, request_to_json
 from edge_tts.moments import BELIEVABLE_S, Moment, elapsed_s
 from edge_tts.speech import Emotion, Priority, SpeakRequest
+from tests.busy import busy
 from tests.doors_house import until
 
 FULL = SpeakRequest(
@@ -82,16 +82,8 @@ def commits(config: Config) -> int:
     return sum(frame[4:8] != b"\0\0\0\0" and frame[8:16] == log[16:24] for frame in frames)
 
 
-@asynccontextmanager
-async def busy_disk(journal: Journal) -> AsyncIterator[None]:
-    release = threading.Event()
-    busy = asyncio.create_task(journal._thread.call(release.wait, 10))
-    await asyncio.sleep(0)
-    try:
-        yield
-    finally:
-        release.set()
-        await busy
+def busy_disk(journal: Journal) -> AbstractAsyncContextManager[None]:
+    return busy(journal._thread.call)
 
 
 async def test_what_comes_while_a_commit_runs_shares_the_next_one(config: Config) -> None:

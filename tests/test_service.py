@@ -7,7 +7,7 @@ import json
 import threading
 import time
 from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from edge_tts.player import open_player
 from edge_tts.renderer import open_renderer
 from edge_tts.service import Service, Update, open_service
 from edge_tts.speech import EventType, JobEvent, Priority, SpeakRequest
+from tests.busy import busy
 
 LONG = "This is a long announcement that nobody in the house will ever want to hear to its end, is it not?"
 
@@ -327,17 +328,9 @@ async def test_a_hanging_door_is_seen(service: Service) -> None:
     assert not service.health()["is_live"]
 
 
-@asynccontextmanager
-async def busy_synth(service: Service) -> AsyncIterator[None]:
+def busy_synth(service: Service) -> AbstractAsyncContextManager[None]:
     """The synth thread does something else inside the block, as loading a voice."""
-    release = threading.Event()
-    busy = asyncio.create_task(service._renderer.call(release.wait, 10))
-    await asyncio.sleep(0)
-    try:
-        yield
-    finally:
-        release.set()
-        await busy
+    return busy(service._renderer.call)
 
 
 async def test_a_stop_while_it_is_prepared_is_a_stop(service: Service) -> None:

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import onnx
-from onnx import TensorProto, helper
+from onnx import TensorProto
 
+from tests.sambert_layers import save
 from tests.tiny_vits import GraphBuilder
 
 CHANNELS = 8
@@ -28,19 +28,6 @@ def build_two_stage(folder: Path, frontend: Path, n_tokens: int, n_speakers: int
     _encoder(folder / "encoder.onnx", n_tokens, n_speakers)
     _decoder(folder / "decoder.onnx", n_speakers)
     _vocoder(folder / "vocoder.onnx")
-
-
-def _save(path: Path, b: GraphBuilder, inputs: Inputs, outputs: dict[str, str]) -> None:
-    for name, made in outputs.items():
-        b.nodes.append(helper.make_node("Identity", [made], [name]))
-    graph = helper.make_graph(
-        b.nodes,
-        path.stem,
-        [helper.make_tensor_value_info(name, kind, shape) for name, (kind, shape) in inputs.items()],
-        [helper.make_tensor_value_info(name, _FLOAT, None) for name in outputs],
-        b.weights,
-    )
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
 
 
 def _flat(b: GraphBuilder, x: str) -> str:
@@ -66,7 +53,7 @@ def _encoder(path: Path, n_tokens: int, n_speakers: int) -> None:
         "energy": heads[3],
     }
     inputs: Inputs = {"tokens": (_INT, [1, "T"]), "accents": (_INT, [1, "T"]), "speaker": (_INT, [1])}
-    _save(path, b, inputs, outputs)
+    save(path, b, inputs, outputs)
 
 
 def _local_layers(b: GraphBuilder, x: str, n_layers: int) -> str:
@@ -103,7 +90,7 @@ def _decoder(path: Path, n_speakers: int) -> None:
         "frame_token": (_INT, [1, "F"]),
         "frame_position": (_FLOAT, [1, "F", 3]),
     }
-    _save(path, b, inputs, outputs)
+    save(path, b, inputs, outputs)
 
 
 def _vocoder(path: Path) -> None:
@@ -119,4 +106,4 @@ def _vocoder(path: Path) -> None:
         "phase_offset": phase,
         "noise_log_magnitude": b.op("Sub", noise, b.constant(6.0)),
     }
-    _save(path, b, {"mel": (_FLOAT, [1, "F", N_MELS]), "f0": (_FLOAT, [1, "F"])}, outputs)
+    save(path, b, {"mel": (_FLOAT, [1, "F", N_MELS]), "f0": (_FLOAT, [1, "F"])}, outputs)
