@@ -248,7 +248,7 @@ def broken(spec: VoiceSpec) -> Iterator[tuple[VoiceSpec, str]]:
     yield settings(spec, hop=200), "sambert.hop: unknown key; known: decoder_head_units"
     yield settings(spec, hop_samples=0), "hop_samples: expected a number of at least 1, found 0"
     yield settings(spec, n_mels="80"), "n_mels: expected a number of at least 1, found '80'"
-    yield settings(spec, hop_samples=160), r"makes \d+ samples of \d+ frames; voice.yaml says 160 each"
+    yield settings(spec, hop_samples=160), r"makes \d+ samples of \d+ frames; the voice says 160 each"
     yield settings(spec, decoder_heads=4), "do not fit together"
     yield settings(spec, decoder_layers=12), "am_dec.onnx: has no output k10"
     yield settings(spec, n_mels=82), r"f0: expected the shape \(2,\), found None"

@@ -22,7 +22,7 @@ from edge_tts.models.emotion import with_emotion
 from edge_tts.models.emotivoice_files import PROSODY_INPUTS, Graphs
 from edge_tts.models.emotivoice_frontend import Reader
 from edge_tts.models.level import LevelKeeper
-from edge_tts.models.pieces import cuts
+from edge_tts.models.pieces import cuts, inner
 from edge_tts.models.session import check_sound
 from edge_tts.speech import NEUTRAL, Audio, Explanation, Prosody, Sentence
 from edge_tts.text import emotivoice_symbols
@@ -197,11 +197,7 @@ class EmotiVoice:
             low, high = max(start - (margin or 0), 0), min(end + (margin or 0), n_frames)
             with self._tools.timer.stage("vocoder"):
                 wave = graphs.vocoder.run({"logmel": mel[None, low:high]})["wav"].ravel()
-                if len(wave) != (high - low) * hop:
-                    raise SynthesisError(
-                        f"the vocoder makes {len(wave)} samples of {high - low} frames; expected {hop} each"
-                    )
-                samples = np.array(wave[(start - low) * hop : (end - low) * hop], np.float32)
+                samples = inner(wave, (low, high), (start, end), hop)
                 check_sound(samples, self.sample_rate, "the vocoder")
                 piece = Audio(keeper.keep(samples), self.sample_rate)
             yield piece

@@ -1,8 +1,14 @@
-"""Where a sentence's frames are cut into pieces."""
+"""Where a sentence's frames are cut into pieces, and what of a vocoder's sound is a piece."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_tts.errors import SynthesisError
 
 
 def cuts(n_frames: int, sizes: Sequence[int], shortest: int) -> Iterator[tuple[int, int]]:
@@ -15,3 +21,16 @@ def cuts(n_frames: int, sizes: Sequence[int], shortest: int) -> Iterator[tuple[i
             end = n_frames
         yield start, end
         start, piece = end, piece + 1
+
+
+def inner(
+    wave: NDArray[Any], made_of: tuple[int, int], wanted: tuple[int, int], hop: int
+) -> NDArray[np.float32]:
+    """The samples of the frames *wanted* (start and end) of what a vocoder made of more frames. Raises SynthesisError
+    if those are not *hop* samples each."""
+    (low, high), (start, end) = made_of, wanted
+    if len(wave) != (high - low) * hop:
+        raise SynthesisError(
+            f"the vocoder makes {len(wave)} samples of {high - low} frames; the voice says {hop} each"
+        )
+    return np.array(wave[(start - low) * hop : (end - low) * hop], np.float32)

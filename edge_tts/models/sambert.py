@@ -18,7 +18,7 @@ from edge_tts.models import sambert_frontend, sambert_steps
 from edge_tts.models.base import ModelTools, VoiceSpec
 from edge_tts.models.emotion import with_emotion
 from edge_tts.models.level import LevelKeeper
-from edge_tts.models.pieces import cuts
+from edge_tts.models.pieces import cuts, inner
 from edge_tts.models.sambert_config import Floats, Host, SambertConfig, read_config, read_host
 from edge_tts.models.sambert_source import Source, voiced
 from edge_tts.models.session import Session, check_sound, open_session
@@ -182,11 +182,7 @@ class Sambert:
                 inputs = {"mel": np.ascontiguousarray(mel[low:high].T)[None]}
                 inputs |= source.inputs(low, high) if source else {}
                 wave = self._graphs["voc"].run(inputs)["wav"].ravel()
-                if len(wave) != (high - low) * hop:
-                    raise SynthesisError(
-                        f"the vocoder makes {len(wave)} samples of {high - low} frames; voice.yaml says {hop} each"
-                    )
-                samples = np.array(wave[(start - low) * hop : (end - low) * hop], np.float32)
+                samples = inner(wave, (low, high), (start, end), hop)
                 check_sound(samples, self.sample_rate, "the vocoder")
                 piece = Audio(keeper.keep(samples), self.sample_rate)
             yield piece
