@@ -103,7 +103,7 @@ def say(config_path: Path | None, wav: Path | None, play: bool, **asked: Any) ->
 
     config = _config(config_path)
     synthesizer = _synthesizer(config)
-    plan = synthesizer.plan(_request(asked), config.voices.default)
+    plan = replace(synthesizer.plan(_request(asked), config.voices.default), is_announcement=True)
     audio = replace(config.audio, sink="wav", wav_dir=wav.parent, volume=100) if wav else config.audio
     warnings = asyncio.run(_play(audio, synthesizer.render(plan), wav.stem if wav else "say"))
     for warning in dict.fromkeys([*plan.warnings, *warnings]):
@@ -196,9 +196,10 @@ def _synthesizer(config: Config) -> Synthesizer:
 @_config_option
 @click.option("--json", "as_json", is_flag=True)
 def voices(config_path: Path | None, as_json: bool) -> None:
-    """List the installed voices, and why some cannot be used."""
+    """List the installed voices with their pace on this machine, and why some cannot be used."""
     store = _synthesizer(_config(config_path)).voices
     store.verify()
+    store.try_all()
     described = store.describe()
     if as_json:
         click.echo(json.dumps(described, ensure_ascii=False, indent=2))
@@ -208,7 +209,8 @@ def voices(config_path: Path | None, as_json: bool) -> None:
             click.echo(f"{voice['name']}: cannot be used: {voice['error']}")
         else:
             speakers = f", speakers {' '.join(voice['speakers'])}" if voice["speakers"] else ""
-            click.echo(f"{voice['name']}: {voice['family']}, {' '.join(voice['languages'])}{speakers}")
+            pace = "" if voice["rtf"] is None else f", RTF {voice['rtf']:.2g}"
+            click.echo(f"{voice['name']}: {voice['family']}, {' '.join(voice['languages'])}{speakers}{pace}")
 
 
 @cli.command()

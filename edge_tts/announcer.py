@@ -114,6 +114,8 @@ class _Turn:
         self._started_s = time.monotonic()
         self._audio_s = 0.0
         self._synthesis_s = 0.0
+        self._heard = 0
+        """Index of the sentence being heard."""
 
     async def run(self) -> None:
         announcer, job = self._announcer, self._job
@@ -167,7 +169,7 @@ class _Turn:
             job.warn(*job.plan.warnings)
             self._update(voice=job.plan.voice, n_sentences=len(job.plan.sentences))
         sentences = job.plan.sentences[job.first_sentence :]
-        return replace(job.plan, sentences=sentences, is_crowded=announcer.is_crowded)
+        return replace(job.plan, sentences=sentences, is_crowded=announcer.is_crowded, is_announcement=True)
 
     async def _chime(self) -> Audio | None:
         try:
@@ -182,7 +184,9 @@ class _Turn:
         self._synthesis_s += piece.synthesis_s
         self._job.warn(*piece.warnings)
         sentence = self._job.first_sentence + piece.sentence
-        if sentence > max(self._job.first_sentence, self._job.latest.sentence - 1):
+        is_heard = len(piece.audio.samples) > 0
+        if is_heard and sentence > max(self._job.first_sentence, self._heard):
+            self._heard = sentence
             self._announcer.journal.progress(self._job.name, sentence)
         self._update(sentence=sentence + 1)
 

@@ -59,7 +59,7 @@ def build_synthesizer(config: Config, metrics: Metrics) -> Synthesizer:
         config.voices,
         Frontend(config.text, Lexicon(config.text.lexicon)),
         voices,
-        Pressure(config.pressure, voices),
+        Pressure(config.pressure, config.voices, voices),
         PhraseCache(config.cache.folder / "phrases", config.cache.limit_mb << 20, metrics),
         metrics,
         warned,

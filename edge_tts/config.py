@@ -80,6 +80,10 @@ class VoicesConfig:
     threads: int = 1
     """Processor threads for one model. The bundled voice is fastest with 1; Piper on four cores likes 3."""
 
+    heavy: typing.Literal["wait", "fallback"] = "wait"
+    """Of a voice that speaks slower than it is heard on this box. wait: an announcement is made whole before it starts;
+    fallback: what matters least (`pressure.priority`) is said by `pressure.light_voice` or the default voice."""
+
     def __post_init__(self) -> None:
         at_least("threads", self.threads, 1)
 

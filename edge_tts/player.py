@@ -118,6 +118,10 @@ class Player:
     ) -> AsyncIterator[tuple[Audio, bool]]:
         """Blocks at the device's sample rate, each with whether it is speech (or lead-in and chime)."""
         first = await self._unless_interrupted(anext(pieces, None))
+        while first is not None and not len(first.audio.samples):
+            # A slow voice makes all of it before any is heard.
+            on_piece(first)
+            first = await self._unless_interrupted(anext(pieces, None))
         if first is None:
             return
         sample_rate = await self.call(self.sink.wanted_rate, first.audio.sample_rate)

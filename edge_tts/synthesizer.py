@@ -13,14 +13,15 @@ from typing import Any
 from edge_tts.audio import join
 from edge_tts.cache import PhraseCache, digest
 from edge_tts.config import VoicesConfig
-from edge_tts.errors import NothingToSayError, UnknownLanguageError, UnknownSpeakerError
+from edge_tts.errors import NothingToSayError, SpeechError, UnknownLanguageError, UnknownSpeakerError
 from edge_tts.metrics import Metrics
-from edge_tts.models.base import SpeechModel, VoiceSpec
-from edge_tts.pressure import Pressure
+from edge_tts.models.base import VoiceSpec
+from edge_tts.pressure import Choice, Pressure
 from edge_tts.references import References
 from edge_tts.speech import Audio, Piece, Sentence, SpeakRequest, silence, with_gain
-from edge_tts.text.frontend import Frontend, without_style
-from edge_tts.voices import LoadedVoice, VoiceStore
+from edge_tts.text.frontend import Frontend
+from edge_tts.text.languages import closest
+from edge_tts.voices import SLOW_RTF, LoadedVoice, VoiceStore, as_said
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,20 @@ class Plan:
 
     is_crowded: bool = False
     """Too many wait behind it."""
+
+    is_announcement: bool = False
+    """Heard while it is made: to have no gaps, a slow voice makes it whole first."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """A sentence as it is said now."""
+
+    voice: str
+    sentence: Sentence
+    sample_rate: int
+    pieces: Iterable[tuple[Audio, float]]
+    """Each with the seconds it took."""
 
 
 class Synthesizer:
@@ -81,15 +96,15 @@ class Synthesizer:
     def _language(self, request: SpeakRequest, spec: VoiceSpec) -> str:
         """The language of text that doesn't show its own: asked for, the speaker's, configured, the voice's."""
         if request.language:
-            if _match(request.language, spec.languages) is None:
+            if closest(request.language, spec.languages) is None:
                 raise UnknownLanguageError(request.language, spec.name, spec.languages)
             return request.language
         if request.speaker:
             for language, speaker in spec.default_speakers.items():
                 if speaker == request.speaker:
-                    return _match(language, spec.languages) or spec.languages[0]
+                    return closest(language, spec.languages) or spec.languages[0]
         if self._config.language:
-            return _match(self._config.language, spec.languages) or spec.languages[0]
+            return closest(self._config.language, spec.languages) or spec.languages[0]
         return spec.languages[0]
 
     def _cast(self, sentence: Sentence, request: SpeakRequest, voice: str) -> Sentence:
@@ -111,9 +126,13 @@ class Synthesizer:
         is_silent = True
         # What is left is of a plan that failed.
         self._warned.clear()
+        ahead: dict[Sentence, _Said] = {}
+        if plan.is_announcement and any(self._is_slow(asked, plan) for asked in plan.sentences):
+            yield from self._make_ahead(plan, ahead)
         for index, asked in enumerate(plan.sentences):
-            sentence, sample_rate, pieces = self._sounds(asked, plan)
-            for audio, synthesis_s in pieces:
+            said = ahead.get(asked) or self._said(asked, plan)
+            sentence, sample_rate = said.sentence, said.sample_rate
+            for audio, synthesis_s in said.pieces:
                 sound = with_gain(audio, sentence.prosody.volume)
                 yield Piece(sound, index, n_sentences, synthesis_s, self._take_warnings())
                 is_silent = False
@@ -125,28 +144,79 @@ class Synthesizer:
         if self._warned:
             yield Piece(silence(0, sample_rate), index, n_sentences, warnings=self._take_warnings())
 
-    def _sounds(self, asked: Sentence, plan: Plan) -> tuple[Sentence, int, Iterable[tuple[Audio, float]]]:
-        """*asked* as it is said now, its sample rate and its pieces."""
+    def _make_ahead(self, plan: Plan, ahead: dict[Sentence, _Said]) -> Generator[Piece, None, None]:
+        """Put all sentences of *plan* into *ahead*, made; pieces without sound tell how far it is."""
+        told: set[str] = set()
+        for index, asked in enumerate(plan.sentences):
+            if asked in ahead:
+                continue
+            said = self._said(asked, plan)
+            reached = Piece(silence(0, said.sample_rate), index, len(plan.sentences))
+            made: list[tuple[Audio, float]] = []
+            yield replace(reached, warnings=self._slow_voice(said, told))
+            for audio, synthesis_s in said.pieces:
+                made.append((audio, 0.0))
+                yield replace(reached, synthesis_s=synthesis_s, warnings=self._take_warnings())
+            # Only now known of a voice that says nothing without a clip.
+            yield replace(reached, warnings=self._slow_voice(said, told))
+            ahead[asked] = replace(said, pieces=made)
+
+    def _slow_voice(self, said: _Said, told: set[str]) -> tuple[str, ...]:
+        """The warning, once for each voice; not with the others, for which a sentence is kept out of the cache."""
+        rtf = self.voices.rtf(said.voice)
+        if rtf is None or rtf <= SLOW_RTF or said.voice in told:
+            return ()
+        told.add(said.voice)
+        self._metrics.warnings.labels("slow_voice").inc()
+        return (f"slow_voice:{said.voice}: {rtf:.1f} s for one second of sound",)
+
+    def _is_slow(self, asked: Sentence, plan: Plan) -> bool:
+        """Whether it has to be made, by a voice that is slower than it is heard."""
         wanted = asked.voice or plan.voice
-        is_pressed = plan.is_minor and (plan.is_crowded or self._pressure.is_above_budget)
-        if is_pressed or not self.voices.is_loaded(wanted):
-            cached = self._spoken_before(asked, wanted)
-            if cached is not None:
-                return asked, cached.sample_rate, [(cached, 0.0)]
-        voice = self._pressure.voice_for(asked, wanted, is_pressed=is_pressed)
-        if voice.spec.name != wanted:
+        try:
+            rtf = self.voices.rtf(wanted)
+            if not asked.spans or (rtf is not None and rtf <= SLOW_RTF) or self._is_cached(asked, plan):
+                return False
+            voice = self._choose(asked, plan).voice
+            key = _cache_key(as_said(asked, voice)[0], voice.identity)
+            return self.voices.is_slow(voice.spec.name) and not self._cache.has(key)
+        except SpeechError:
+            # Told when its turn comes: what is before it is heard.
+            return False
+
+    def _said(self, asked: Sentence, plan: Plan) -> _Said:
+        wanted = asked.voice or plan.voice
+        cached = self._cache.get(self._key_of(asked, wanted)) if self._is_cached(asked, plan) else None
+        if cached is not None:
+            return _Said(wanted, asked, cached.sample_rate, [(cached, 0.0)])
+        choice = self._choose(asked, plan)
+        voice = choice.voice
+        if choice.warning is not None:
             asked = replace(asked, voice=voice.spec.name, speaker=None)
-            self._warned.append(f"degraded_voice:{voice.spec.name}")
+            self._warned.append(choice.warning)
         sentence, warnings = as_said(asked, voice)
         self._warned.extend(warnings)
-        return sentence, voice.model.sample_rate, self._pieces(sentence, voice)
+        return _Said(voice.spec.name, sentence, voice.model.sample_rate, self._pieces(sentence, voice))
 
-    def _spoken_before(self, asked: Sentence, wanted: str) -> Audio | None:
-        """From the cache, without loading the voice; None too for what only the voice knows how to say."""
+    def _choose(self, asked: Sentence, plan: Plan) -> Choice:
+        is_pressed = plan.is_minor and (plan.is_crowded or self._pressure.is_above_budget)
+        wanted, n_warned = asked.voice or plan.voice, len(self._warned)
+        choice = self._pressure.voice_for(asked, wanted, is_minor=plan.is_minor, is_pressed=is_pressed)
+        # A voice that was loaded for it has said a few words: what it was warned of then concerns nobody.
+        del self._warned[n_warned:]
+        return choice
+
+    def _is_cached(self, asked: Sentence, plan: Plan) -> bool:
+        """Whether it was spoken before and that spares the voice: another's turn, or loading it. Not for what only
+        the voice knows how to say."""
+        wanted = asked.voice or plan.voice
         if not asked.spans or asked.style or asked.references:
-            return None
-        key = _cache_key(asked, self.voices.identity(wanted))
-        return self._cache.get(key) if self._cache.has(key) else None
+            return False
+        is_spared = plan.is_minor or not self.voices.is_loaded(wanted)
+        return is_spared and self._cache.has(self._key_of(asked, wanted))
+
+    def _key_of(self, asked: Sentence, voice: str) -> str:
+        return _cache_key(asked, self.voices.identity(voice))
 
     def _take_warnings(self) -> tuple[str, ...]:
         """What the piece just made was warned of; nothing else ran on this thread since."""
@@ -188,6 +258,7 @@ class Synthesizer:
             return
         self._metrics.audio_seconds.inc(whole.duration_s)
         self._metrics.rtf.labels(voice.spec.name).observe(total_s / whole.duration_s)
+        self.voices.note_rtf(voice.identity, total_s / whole.duration_s)
         # A sentence that was warned of is made anew each time, to be warned of again.
         if is_as_asked:
             self._cache.put(key, whole)
@@ -222,50 +293,6 @@ class Synthesizer:
             "duration_s": round(duration_s, 3),
             "warnings": list(dict.fromkeys(warnings)),
         }
-
-
-def as_said(sentence: Sentence, voice: LoadedVoice) -> tuple[Sentence, list[str]]:
-    """*sentence* as *voice* will say it, and warnings for what it cannot do."""
-    warnings: list[str] = []
-    if "style" not in voice.model.controls:
-        sentence, warnings = without_style(sentence)
-    warnings += unsupported_controls(sentence, voice.model, voice.spec)
-    if "reference" not in voice.model.controls:
-        sentence = replace(sentence, references=())
-    return sentence, warnings
-
-
-def unsupported_controls(sentence: Sentence, model: SpeechModel, spec: VoiceSpec) -> list[str]:
-    """Warnings for what the sentence asks and the voice cannot do."""
-    prosody = sentence.prosody
-    asked = {
-        "speed": prosody.speed != 1.0,
-        "pitch": prosody.pitch_semitones != 0.0 or prosody.pitch_range != 1.0,
-        "energy": prosody.energy != 0.0,
-        "emotion": prosody.emotion.name != "neutral",
-        "reference": bool(sentence.references),
-    }
-    warnings = [
-        f"unsupported_control:{name}"
-        for name, is_asked in asked.items()
-        if is_asked and name not in model.controls
-    ]
-    # Whoever imitates a clip can say what there is a clip of.
-    clips = sentence.references if "reference" in model.controls else ()
-    felt = {*spec.emotions, *(clip.emotion for clip in clips)}
-    if asked["emotion"] and "emotion" in model.controls and prosody.emotion.name not in felt:
-        warnings.append(f"unknown_emotion:{prosody.emotion.name}")
-    return warnings
-
-
-def _match(language: str, languages: tuple[str, ...]) -> str | None:
-    """The entry of *languages* that is *language*, or at least shares its primary subtag."""
-    lowered = language.lower().replace("_", "-")
-    for tag in languages:
-        if tag.lower() == lowered:
-            return tag
-    primary = lowered.split("-")[0]
-    return next((tag for tag in languages if tag.lower().split("-")[0] == primary), None)
 
 
 def _cache_key(sentence: Sentence, identity: str) -> str:

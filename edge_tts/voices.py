@@ -5,23 +5,36 @@ from __future__ import annotations
 import ctypes
 import gc
 import logging
+import time
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from edge_tts import __version__
 from edge_tts.cache import digest
-from edge_tts.errors import MemoryBudgetError, UnknownVoiceError, VoiceLoadError
+from edge_tts.errors import MemoryBudgetError, SpeechError, UnknownVoiceError, VoiceError, VoiceLoadError
 from edge_tts.metrics import Metrics, rss_bytes
 from edge_tts.models import FAMILIES
 from edge_tts.models.base import ModelTools, SpeechModel, VoiceSpec
+from edge_tts.speech import Sentence, Span
+from edge_tts.text.frontend import without_style
+from edge_tts.text.languages import primary
 from edge_tts.voice_folders import MALFORMED, Installed, scan, verify
 
 log = logging.getLogger(__name__)
 
 LOADED_PER_FILE_BYTE = 1.6
 """Memory a voice takes per byte of its files: the weights and onnxruntime's packed copies of some of them."""
+
+SLOW_RTF = 1.0
+"""A voice that takes longer than this for a second of sound cannot be heard while it speaks."""
+
+FIRST_WORDS = {"zh": "一，二，三。"}
+"""Said into nothing by a voice that was loaded; in every language not here, the English ones."""
+
+NEWEST_SHARE = 0.25
+"""Of the last sentence in a voice's RTF: the box gets busy, and hot, after a voice was loaded."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +62,9 @@ class VoiceStore:
         self._empty_bytes = rss_bytes()
         self._failed: dict[str, tuple[str, str]] = {}
         """Name → stamp of the files that could not be loaded, and why."""
+
+        self._rtf: dict[str, float] = {}
+        """Identity → RTF; stays when the voice is unloaded."""
 
         self.installed = scan(folders)
         for name, reason in self.installed.broken.items():
@@ -86,6 +102,7 @@ class VoiceStore:
                 "emotions": list(spec.emotions),
                 "sample_rate": spec.sample_rate,
                 "is_loaded": self.is_loaded(spec.name),
+                "rtf": None if (rtf := self.rtf(spec.name)) is None else round(rtf, 4),
                 "licence": spec.licence,
                 "source": spec.source,
             }
@@ -99,6 +116,31 @@ class VoiceStore:
     def identity(self, name: str) -> str:
         """Of the voice as it is, or would be, loaded."""
         return self._loaded[name].identity if name in self._loaded else _identity(self.spec(name))
+
+    def rtf(self, name: str) -> float | None:
+        """On this machine, as measured when it was loaded and since; None: never, or it says nothing without a clip."""
+        return self._rtf.get(self.identity(name))
+
+    def is_slow(self, name: str) -> bool:
+        """Whether it speaks slower than it is heard, or may; loads it to know. Raises what `loaded` does."""
+        rtf = self.rtf(name)
+        if rtf is None:
+            self.loaded(name)
+            rtf = self.rtf(name)
+        return rtf is None or rtf > SLOW_RTF
+
+    def note_rtf(self, identity: str, rtf: float) -> None:
+        """What its newest sentence took."""
+        before = self._rtf.get(identity, rtf)
+        self._rtf[identity] = before + NEWEST_SHARE * (rtf - before)
+
+    def try_all(self) -> None:
+        """Load every voice that can be loaded, one after the other: then its RTF is known, or its fault."""
+        for name in self.rescan().voices:
+            try:
+                self.loaded(name)
+            except VoiceError as error:
+                log.info("voice %s was not tried: %s", name, error)
 
     @property
     def is_above_budget(self) -> bool:
@@ -125,6 +167,8 @@ class VoiceStore:
         spec = self.spec(name)
         self._make_room(spec)
         voice = LoadedVoice(self._model(spec), spec, _memory_bytes(spec), _identity(spec))
+        if voice.identity not in self._rtf and (rtf := _first_rtf(voice)) is not None:
+            self._rtf[voice.identity] = rtf
         # What loading took and let go of, twenty megabytes for a Piper voice, would stay for ever.
         release_memory()
         self._loaded[name] = voice
@@ -164,6 +208,59 @@ class VoiceStore:
         """Resident now, or what the loaded voices will take once all of their pages have been touched."""
         expected_bytes = self._empty_bytes + sum(voice.memory_bytes for voice in self._loaded.values())
         return max(rss_bytes(), expected_bytes)
+
+
+def as_said(sentence: Sentence, voice: LoadedVoice) -> tuple[Sentence, list[str]]:
+    """*sentence* as *voice* will say it, and warnings for what it cannot do."""
+    warnings: list[str] = []
+    if "style" not in voice.model.controls:
+        sentence, warnings = without_style(sentence)
+    warnings += _unsupported(sentence, voice.model, voice.spec)
+    if "reference" not in voice.model.controls:
+        sentence = replace(sentence, references=())
+    return sentence, warnings
+
+
+def _unsupported(sentence: Sentence, model: SpeechModel, spec: VoiceSpec) -> list[str]:
+    """Warnings for what the sentence asks and the voice cannot do."""
+    prosody = sentence.prosody
+    asked = {
+        "speed": prosody.speed != 1.0,
+        "pitch": prosody.pitch_semitones != 0.0 or prosody.pitch_range != 1.0,
+        "energy": prosody.energy != 0.0,
+        "emotion": prosody.emotion.name != "neutral",
+        "reference": bool(sentence.references),
+    }
+    warnings = [
+        f"unsupported_control:{name}"
+        for name, is_asked in asked.items()
+        if is_asked and name not in model.controls
+    ]
+    # Whoever imitates a clip can say what there is a clip of.
+    clips = sentence.references if "reference" in model.controls else ()
+    felt = {*spec.emotions, *(clip.emotion for clip in clips)}
+    if asked["emotion"] and "emotion" in model.controls and prosody.emotion.name not in felt:
+        warnings.append(f"unknown_emotion:{prosody.emotion.name}")
+    return warnings
+
+
+def _first_rtf(voice: LoadedVoice) -> float | None:
+    """RTF of a few words; None if it has nothing to say to them, as without a clip to imitate."""
+    language = primary(voice.spec.languages[0])
+    sentence = Sentence((Span(FIRST_WORDS.get(language, "One, two, three."), language),), language)
+    try:
+        rtf = _rtf_of(voice.model, sentence)
+        # The first run is the slow one: what looks slow gets another.
+        return _rtf_of(voice.model, sentence) if rtf is not None and rtf > SLOW_RTF else rtf
+    except (SpeechError, *MALFORMED) as error:
+        log.info("voice %s could not be tried: %s", voice.spec.name, error)
+        return None
+
+
+def _rtf_of(model: SpeechModel, sentence: Sentence) -> float | None:
+    start_s = time.perf_counter()
+    audio_s = sum(piece.duration_s for piece in model.synthesize(sentence))
+    return (time.perf_counter() - start_s) / audio_s if audio_s else None
 
 
 def _memory_bytes(spec: VoiceSpec) -> int:

@@ -41,6 +41,10 @@ class Sizes:
 
 SIZES = {
     "tiny": Sizes(16, 24, 2, 1, 2, 1, 1, 16, (8, 8, 4), (16, 16, 8), (3, 5), ((1, 2), (2, 6)), 8),
+    # A few milliseconds of sound for a sentence.
+    "brief": Sizes(
+        16, 24, 2, 1, 2, 1, 1, 16, (2, 2, 2), (4, 4, 4), (3, 5), ((1, 2), (2, 6)), 8, frames_per_id=1.0
+    ),
     # Kernels of Piper's medium and high quality, few channels.
     "medium_kernels": Sizes(
         16, 24, 2, 1, 4, 4, 1, 16, (8, 8, 4), (16, 16, 8), (3, 5, 7), ((1, 2), (2, 6), (3, 12)), 8

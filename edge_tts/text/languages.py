@@ -25,6 +25,13 @@ def primary(language: str) -> str:
     return language.replace("_", "-").split("-")[0].lower()
 
 
+def closest(language: str, tags: Sequence[str]) -> str | None:
+    """The entry of *tags* that is *language*, or at least shares its primary subtag."""
+    lowered = language.lower().replace("_", "-")
+    same = (tag for tag in tags if tag.lower() == lowered)
+    return next(same, None) or next((tag for tag in tags if primary(tag) == primary(language)), None)
+
+
 def by_script(text: str, default: str, available: Sequence[str]) -> list[tuple[str, str]]:
     """Runs of *text* with their primary language; joined, the runs are *text*.
 
