@@ -9,7 +9,7 @@ import asyncio
 import logging
 import random
 import time
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -21,6 +21,7 @@ from edge_tts.config import Config
 from edge_tts.door_config import MqttConfig
 from edge_tts.doors.mqtt_client import Broker, read_broker
 from edge_tts.doors.mqtt_connection import Connection, End
+from edge_tts.doors.mqtt_outcomes import Outcomes
 from edge_tts.doors.mqtt_topics import Arrival, Topics, arrival_of
 from edge_tts.errors import DeviceError
 from edge_tts.service import Service, Update
@@ -35,9 +36,6 @@ CLOSE_TIMEOUT_S = 2.0
 
 MAX_ACCEPTING = 32
 """Texts being accepted at the same time: they share the journal's commits."""
-
-MAX_UNTOLD = 100
-"""Outcomes kept for the broker while it is away; the oldest are lost."""
 
 REMEMBERED = 1024
 REMEMBERED_S = 600.0
@@ -73,30 +71,29 @@ class MqttDoor:
         self._has_warned = False
         self._waiting: asyncio.Queue[Arrival] = asyncio.Queue()
         self._accepting: set[asyncio.Task[None]] = set()
-        self._untold: deque[JobEvent] = deque(maxlen=MAX_UNTOLD)
+        self._outcomes = Outcomes(self._publish_outcome, service.metrics)
         self._seen: OrderedDict[str, float] = OrderedDict()
         self._tasks: list[asyncio.Task[None]] = []
 
     async def _run(self) -> None:
         """Connect, and again whenever the connection is lost, until cancelled."""
-        delays = self._delays
-        delay_s, n_short = delays.first_s, 0
+        delay_s, n_short = self._delays.first_s, 0
         while True:
             started_s = time.monotonic()
             end = await self._connect()
             if self._is_closing:
                 return
             if end.was_connected:
-                is_short = time.monotonic() - started_s < delays.steady_after_s
-                delay_s, n_short = (delay_s, n_short + 1) if is_short else (delays.first_s, 0)
+                is_short = time.monotonic() - started_s < self._delays.steady_after_s
+                delay_s, n_short = (delay_s, n_short + 1) if is_short else (self._delays.first_s, 0)
             self._report_end(end, is_contested=end.is_takeover or n_short >= CONTESTED_AFTER)
             if self._falls_back(end):
                 continue
             if end.is_takeover:
-                delay_s = max(delay_s, delays.takeover_s)
+                delay_s = max(delay_s, self._delays.takeover_s)
             # Jitter: after a power cut every box in the house comes back in the same second.
             await asyncio.sleep(delay_s * random.uniform(1.0, 1.5))
-            delay_s = min(delay_s * 2, delays.max_s)
+            delay_s = min(delay_s * 2, self._delays.max_s)
 
     def _falls_back(self, end: End) -> bool:
         """Choose the protocol of the next attempt; whether that one can be made at once."""
@@ -109,8 +106,7 @@ class MqttDoor:
         # Some brokers (Mosquitto 2.0) throw the older client out without a word.
         hint = "; is another box of the same mqtt.device connected?" if is_contested else ""
         log.warning("mqtt: %s: %s%s", self._broker.address, end.reason, hint)
-        message = f"{self._broker.address}: {end.reason}{hint}"
-        self._service.report_problem("mqtt_disconnected", message)
+        self._service.report_problem("mqtt_disconnected", f"{self._broker.address}: {end.reason}{hint}")
 
     async def _connect(self) -> End:
         protocol = MQTTProtocolVersion.MQTTv5 if self._is_v5 else MQTTProtocolVersion.MQTTv311
@@ -133,8 +129,9 @@ class MqttDoor:
 
     def start(self, updates: AsyncIterator[Update]) -> None:
         """*updates* are told to the broker."""
-        work = (self._run(), self._obey(), self._report(updates))
-        self._tasks = [asyncio.create_task(each) for each in work]
+        self._tasks = [
+            asyncio.create_task(each) for each in (self._run(), self._obey(), self._report(updates))
+        ]
 
     def stuck(self) -> str | None:
         """For the watchdog: whether nothing will ever be heard again."""
@@ -143,13 +140,18 @@ class MqttDoor:
 
     def publish(
         self, topic: str, payload: str, *, retain: bool = False, correlation: bytes | None = None
-    ) -> None:
-        """Raises ValueError for a topic nobody can publish to. Without a connection it is lost: states are sent
-        again with the next one, events are only for those who listen."""
+    ) -> int | None:
+        """As `Connection.publish`. Without a connection it is lost: states are sent again with the next one."""
         if self._connection is None or not self._connection.is_connected:
-            return
-        if self._connection.publish(topic, payload, retain=retain, correlation=correlation) is None:
+            return None
+        mid = self._connection.publish(topic, payload, retain=retain, correlation=correlation)
+        if mid is None:
             self._service.metrics.warnings.labels("mqtt_unsent").inc()
+        return mid
+
+    def _publish_outcome(self, outcome: JobEvent) -> asyncio.Future[None] | None:
+        mid = self._topics.publish_update(outcome) if self._is_online else None
+        return None if mid is None or self._connection is None else self._connection.acknowledgement(mid)
 
     # What the connection tells
 
@@ -163,8 +165,7 @@ class MqttDoor:
         refused = f"the broker refuses to let us read {', '.join(denied)}; allow it in its access list"
         self._service.report_problem("mqtt_denied", refused if denied else None)
         self._topics.publish_states()
-        while self._untold:
-            self._topics.publish_update(self._untold.popleft())
+        self._outcomes.tell_kept()
         if denied:
             log.error("mqtt: %s", refused)
             return
@@ -234,8 +235,8 @@ class MqttDoor:
     async def _report(self, updates: AsyncIterator[Update]) -> None:
         """Publish what happens, until cancelled."""
         async for update in updates:
-            if isinstance(update, JobEvent) and update.event_type.is_outcome and not self._is_online:
-                self._untold.append(update)
+            if isinstance(update, JobEvent) and update.event_type.is_outcome:
+                self._outcomes.tell(update)
             else:
                 self._topics.publish_update(update)
 

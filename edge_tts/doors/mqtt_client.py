@@ -13,8 +13,9 @@ from paho.mqtt.properties import Properties
 from edge_tts.door_config import MqttConfig
 from edge_tts.errors import ConfigError
 
-MAX_UNSENT = 200
-"""Messages waiting for the broker; paho's own limit is none."""
+MAX_UNSENT = 2000
+"""Messages waiting for the broker: the outcomes of a full queue, each of two, that ends at once. paho's own limit is
+none."""
 
 CONNECT_TIMEOUT_S = 5.0
 

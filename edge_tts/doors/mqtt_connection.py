@@ -120,9 +120,8 @@ class Connection:
             "MaximumPacketSize": MAX_PACKET_BYTES,
             "ReceiveMaximum": MAX_UNACKNOWLEDGED,
         }
-        clean_start: Any = (
-            True if self.is_v5 else 3
-        )  # MQTT_CLEAN_START_FIRST_ONLY, the only value 3.1.1 takes
+        # MQTT_CLEAN_START_FIRST_ONLY is the only value that 3.1.1 takes.
+        clean_start: Any = True if self.is_v5 else 3
         before = set(threading.enumerate())
         self._client.connect_async(
             self._broker.host,
@@ -170,24 +169,29 @@ class Connection:
     def publish(
         self, topic: str, payload: str, *, retain: bool = False, correlation: bytes | None = None
     ) -> int | None:
-        """Send; returns what `acknowledged` takes, or None if too much waits already. Raises ValueError for a
-        topic nobody can publish to."""
+        """Send; returns what `acknowledgement` takes, None if too much waits. Raises ValueError for a bad topic."""
         properties = None
         if correlation is not None and self.is_v5:
             properties = properties_of(PacketTypes.PUBLISH, CorrelationData=correlation)
         info = self._client.publish(topic, payload, 1, retain, properties)
         return None if info.rc == MQTTErrorCode.MQTT_ERR_QUEUE_SIZE else info.mid
 
+    def acknowledgement(self, mid: int) -> asyncio.Future[None]:
+        """Of what was published just now: done when the broker has it, cancelled if the connection ends before."""
+        acknowledgement: asyncio.Future[None] = self._loop.create_future()
+        # No await since then: it comes through the loop, so it cannot be missed.
+        self._acknowledged[mid] = acknowledgement
+        if self._end.done():
+            acknowledgement.cancel()
+        return acknowledgement
+
     async def close(self, last_words: tuple[str, str], timeout_s: float) -> None:
         """Publish *last_words* (topic, retained payload) and hang up, within *timeout_s* seconds."""
         if not self.is_connected or self._end.done():
             return
-        sent: asyncio.Future[None] = self._loop.create_future()
         mid = self.publish(*last_words, retain=True)
         if mid is not None:
-            # No await in between: the acknowledgement comes through the loop, so it cannot be missed.
-            self._acknowledged[mid] = sent
-            await asyncio.wait([sent], timeout=timeout_s)
+            await asyncio.wait([self.acknowledgement(mid)], timeout=timeout_s)
         self._client.disconnect()
         await asyncio.wait([self._end], timeout=timeout_s)
 

@@ -49,7 +49,7 @@ _WORDS = {"on": True, "true": True, "1": True, "off": False, "false": False, "0"
 class Publish(Protocol):
     def __call__(
         self, topic: str, payload: str, *, retain: bool = False, correlation: bytes | None = None
-    ) -> None: ...
+    ) -> int | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,13 +236,15 @@ class Topics:
         self._sent.clear()
         self._publish_state(self._service.state)
 
-    def publish_update(self, update: Update) -> None:
+    def publish_update(self, update: Update) -> int | None:
+        """Returns what publishing an event did."""
         if isinstance(update, DeviceState):
             self._publish_state(update)
-            return
-        self._publish(f"{self._base}/event", json.dumps(update.to_json()))
+            return None
+        mid = self._publish(f"{self._base}/event", json.dumps(update.to_json()))
         if update.event_type.is_outcome:
             self._publish_last(update)
+        return mid
 
     def _publish_last(self, event: JobEvent) -> None:
         body = {"first_audio_ms": None, "voice": None} | event.to_json() | {"text": event.text}
