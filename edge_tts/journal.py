@@ -133,8 +133,8 @@ class Journal:
             self._ended([forgotten(entry)])
 
     def _ended(self, statements: list[Statement]) -> None:
-        # A file that failed still has it as waiting.
-        if self.keeps or self._may_retry():
+        # A file that failed still has it as waiting, but not one that could not even be read.
+        if self.keeps or (self._is_loaded and self._may_retry()):
             self._add(statements, is_durable=True)
 
     def _forget(self) -> list[Entry]:
@@ -220,7 +220,7 @@ class Journal:
     async def close(self) -> None:
         if self._writer is not None:
             await asyncio.wait({self._writer})
-        if self._path is not None and not self.keeps:
+        if self._is_loaded and not self.keeps:
             # Once more: what it has as waiting would be said again.
             await asyncio.wait({self._add([], is_durable=True)})
         if self._file is not None:

@@ -304,6 +304,20 @@ async def test_a_read_only_disk_that_becomes_writable(config: Config, small_disk
         assert waiting(journal) == ["a", "b"]
 
 
+async def test_what_could_not_be_read_is_left_for_the_next_start(config: Config, small_disk: Path) -> None:
+    """Nothing was accepted meanwhile: the file is not in the way."""
+    config = replace(config, state=StateConfig(dir=small_disk))
+    async with open_journal(config) as journal:
+        await accept(journal, "left over")
+    remount("ro", small_disk)
+    async with open_journal(config, retry_s=0.0) as journal:
+        await accept(journal, "a")
+        remount("rw", small_disk)
+        journal.end("a")
+    async with open_journal(config) as journal:
+        assert waiting(journal) == ["left over"]
+
+
 async def test_a_file_where_the_folder_should_be(config: Config) -> None:
     config.state.folder.write_text("")
     async with open_journal(config) as journal:
