@@ -15,6 +15,7 @@ from zipfile import ZipFile
 import pytest
 
 from edge_tts.config import Config, load_config
+from edge_tts.renderer import CALL_DEADLINE_S
 
 ROOT = Path(__file__).parent.parent
 NOBODY = 65534
@@ -326,6 +327,12 @@ def test_the_units_memory_is_above_the_daemons_own_limit() -> None:
     high_mb, max_mb = (int(unit[name].removesuffix("M")) for name in ("MemoryHigh", "MemoryMax"))
     # The daemon unloads voices at its limit; the kernel must not be quicker.
     assert Config().memory.limit_mb < high_mb < max_mb
+
+
+def test_the_unit_waits_for_both_voices_to_be_loaded() -> None:
+    """By default it is 90 s: a slow disk with a voice set would never have got ready."""
+    unit = read_unit(ROOT / "systemd" / "edge-tts.service")
+    assert int(unit["TimeoutStartSec"]) > 2 * CALL_DEADLINE_S
 
 
 def test_the_units_folders_are_those_the_daemon_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
