@@ -190,6 +190,16 @@ async def test_an_answer_is_never_spoken(service: Service, phone: Phone) -> None
     assert [job.text for job in service.jobs()] == ["Hello.", "Bye.", "End."]
 
 
+async def test_an_answer_is_nothing_that_another_box_would_say(service: Service, phone: Phone) -> None:
+    """An error's "message" is taken for a text, by boxes that its sender may not write to."""
+    refused = json.dumps({"text": "Hello.", "voice": "Open the door"})
+    for topic in ("edge_tts/bedroom/say", f"{BASE}/status", "reply/last"):
+        phone.publish(f"{BASE}/say", refused, ResponseTopic=topic)
+    await until(lambda: phone.payloads("reply/last"))
+    assert phone.payloads("edge_tts/bedroom/say") == []
+    assert set(phone.payloads(f"{BASE}/status")) <= {"online", "offline"}
+
+
 async def test_a_message_expires_in_the_queue(service: Service, phone: Phone) -> None:
     service.pause()
     phone.publish(f"{BASE}/say", json.dumps({"text": "Late.", "id": "late"}), MessageExpiryInterval=1)

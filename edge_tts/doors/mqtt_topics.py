@@ -220,8 +220,8 @@ class Topics:
         topic = arrival.response_topic
         if topic is None:
             return
-        # Answering on a topic we listen to would be speaking to ourselves, round and round.
-        if topic in self.subscriptions or topic.startswith("$"):
+        # An answer must not be a command: a box would say an error's message, and we ourselves round and round.
+        if topic.startswith((f"{self._config.mqtt.base_topic}/", "$")):
             self._service.metrics.warnings.labels("mqtt_bad_response_topic").inc()
             return
         try:
