@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
+from edge_tts.__main__ import cli
 from edge_tts.app import build_synthesizer
 from edge_tts.config import Config, PressureConfig, TextConfig, VoicesConfig
 from edge_tts.metrics import Metrics
@@ -18,6 +20,7 @@ from edge_tts.prerender import prerender
 from edge_tts.service import Service
 from edge_tts.speech import EventType, JobEvent, Piece, Priority, SpeakRequest
 from edge_tts.synthesizer import Synthesizer
+from tests import tiny_gpt_sovits
 from tests.doors_house import opened, until
 from tests.heavy_voice import build_heavy
 from tests.test_service import outcome, say, serving
@@ -96,6 +99,33 @@ def test_the_pace_follows_what_the_voice_says(synthesizer: Synthesizer) -> None:
     assert voices.is_slow("hum")
     list(synthesizer.render(synthesizer.plan(SpeakRequest("Quick."), "hum")))
     assert (voices.rtf("hum") or 0) < 2.5
+
+
+def test_a_voice_that_needs_a_clip_is_waited_for_until_its_pace_is_known(
+    config: Config, tmp_path: Path
+) -> None:
+    tiny_gpt_sovits.build(config.voices.folders[0] / "mimic", has_clips=False)
+    tiny_gpt_sovits.clip(tmp_path / "clip.wav", 300.0)
+    config = replace(config, cache=replace(config.cache, limit_mb=0))
+    synthesizer = build_synthesizer(config, Metrics())
+    synthesizer.references.add("grandma", tmp_path / "clip.wav", "你好。", emotion=None)
+    request = SpeakRequest("你好。", voice="mimic", reference="grandma")
+    plan = replace(synthesizer.plan(request, "hum"), is_announcement=True)
+    first = next(synthesizer.render(plan))
+    assert synthesizer.voices.rtf("mimic") is None
+    assert not len(first.audio.samples)
+    list(synthesizer.render(plan))
+    assert synthesizer.voices.rtf("mimic") is not None
+
+
+def test_the_command_line_shows_the_pace(config: Config, tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    folders = {"cache": {"dir": "cache"}, "state": {"dir": "state"}}
+    path.write_text(yaml.safe_dump({"voices": {"folders": ["voices"], "default": "hum"}, **folders}))
+    listed = CliRunner().invoke(cli, ["voices", "--config", str(path)])
+    assert listed.exit_code == 0, listed.output
+    rtf = {line.partition(":")[0]: float(line.rpartition("RTF ")[2]) for line in listed.output.splitlines()}
+    assert rtf["heavy"] > 1 > rtf["light"]
 
 
 async def test_all_of_it_is_made_before_it_starts(service: Service) -> None:
