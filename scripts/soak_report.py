@@ -19,8 +19,8 @@ CACHE_MB = 16
 MAX_JOURNAL_MB = 8
 MAX_JOBS = 50
 
-WARM_UP = 2000
-"""Announcements; voices are loaded, the cache filled and the heap grown by then."""
+WARM_UP = 8000
+"""Announcements; voices are loaded, the cache is filled and the longest texts have been met by then."""
 
 MAX_SLOPE_MB = 1.0
 """Per 10 000 announcements, less twice its standard error."""
