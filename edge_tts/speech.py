@@ -83,6 +83,7 @@ class Alphabet(StrEnum):
     IPA = "ipa"
     PINYIN = "pinyin"
     ARPABET = "arpabet"
+    SOUND = "sound"
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,7 +98,7 @@ def test_pronunciations_and_sounds_are_spliced_into_the_text(tiny: VoiceSpec) ->
     assert spoken_as(model, ipa).startswith("[K][L][IY")
     assert spoken_as(model, Span("嗯[breath]<strong>好</strong>", "zh")) == "嗯[breath]<strong>好</strong>"
     # Brackets that the model does not know are text.
-    assert IDS["[h]"] not in model._text(sentence("[nonsense]"))[0]
+    assert IDS["[h]"] not in model._reader.ids(sentence("[nonsense]"))[0]
 
 
 def test_what_the_model_has_no_token_for_is_told(tiny: VoiceSpec) -> None:
@@ -199,7 +199,7 @@ def prompt_of(model: CosyVoice, asked: Sentence) -> Prompt:
 
 
 def ids(model: CosyVoice, text: str) -> tuple[int, ...]:
-    return tuple(model._tokenizer.encode(text).ids)
+    return tuple(model._reader.bpe(text))
 
 
 def test_a_clip_is_gone_on_from_with_its_words(tiny: VoiceSpec) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,18 +19,15 @@ from edge_tts.errors import BadClipError, InvalidFieldError, SynthesisError, Voi
 from edge_tts.models import cosyvoice_features, cosyvoice_files, cosyvoice_speech
 from edge_tts.models.base import ModelTools, VoiceSpec
 from edge_tts.models.cosyvoice_files import STAGES, Settings, Stages
+from edge_tts.models.cosyvoice_frontend import Reader
 from edge_tts.models.cosyvoice_speech import Prompt
 from edge_tts.models.level import LevelKeeper
 from edge_tts.models.packs import pack
 from edge_tts.models.pieces import cuts
 from edge_tts.models.session import Session, check_sound, read_verified
-from edge_tts.speech import NEUTRAL, Alphabet, Audio, Explanation, Reference, Sentence, Span
-from edge_tts.text import arpabet, cosyvoice_tokens
+from edge_tts.speech import NEUTRAL, Audio, Explanation, Reference, Sentence
+from edge_tts.text import cosyvoice_tokens
 from edge_tts.text.languages import primary
-from edge_tts.text.pinyin import parse
-
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer
 
 Floats = NDArray[np.float32]
 
@@ -64,17 +60,17 @@ class CosyVoice:
     controls = frozenset({"speed", "emotion", "style", "reference"})
 
     def __init__(
-        self, spec: VoiceSpec, tools: ModelTools, tokenizer: Tokenizer, clip: Reference | None, settings: Settings
+        self, spec: VoiceSpec, tools: ModelTools, reader: Reader, clip: Reference | None, settings: Settings
     ) -> None:  # fmt: skip
         self._spec = spec
         self._tools = tools
-        self._tokenizer = tokenizer
+        self._reader = reader
         self._clip = clip
         self._settings = settings
         self._stages = Stages(spec, tools, keep=settings.keep_stages)
 
     def synthesize(self, sentence: Sentence) -> Iterator[Audio]:
-        text, warnings = self._text(sentence)
+        text, warnings = self._reader.ids(sentence)
         if not text:
             return
         clip = self._whom(sentence)
@@ -90,51 +86,8 @@ class CosyVoice:
             yield from self._sound(_at_speed(mel, sentence.prosody.speed))
 
     def explain(self, sentence: Sentence) -> Explanation:
-        text, warnings = self._text(sentence)
-        names = {number: token for token, number in cosyvoice_tokens.IDS.items()}
-        shown = "".join(
-            "".join(names[number] for number in run) if is_added else self._tokenizer.decode(list(run))
-            for is_added, run in itertools.groupby(text, key=names.__contains__)
-        )
-        return Explanation(shown, None, tuple(warnings))
-
-    def _text(self, sentence: Sentence) -> tuple[list[int], list[str]]:
-        """Ids of what is said, and warnings."""
-        warnings: dict[str, None] = {}
-        ids = [number for span in sentence.spans for number in self._of_span(span, warnings)]
-        return ids, list(warnings)
-
-    def _of_span(self, span: Span, warnings: dict[str, None]) -> list[int]:
-        given = span.pronunciation
-        if given is None:
-            return [
-                number
-                for part in cosyvoice_tokens.SOUND.split(span.text)
-                for number in (
-                    [cosyvoice_tokens.IDS[part]] if part in cosyvoice_tokens.IDS else self._bpe(part)
-                )
-            ]
-        if given.alphabet is Alphabet.PINYIN:
-            ids: list[int] = []
-            for written in given.symbols.split():
-                found = cosyvoice_tokens.mandarin(parse(written))
-                if found is None:
-                    warnings[f"unknown_phoneme: this voice has no {written}"] = None
-                ids += found or []
-            return ids
-        symbols = given.symbols.split()
-        if given.alphabet is Alphabet.IPA:
-            words, unknown = arpabet.from_ipa(given.symbols)
-            symbols = [symbol for word in words for symbol in word]
-        else:
-            unknown = []
-        ids, missing = cosyvoice_tokens.english(symbols)
-        for symbol in (*unknown, *missing):
-            warnings[f"unknown_phoneme: this voice has no sound near {symbol!r}"] = None
-        return ids
-
-    def _bpe(self, text: str) -> list[int]:
-        return list(self._tokenizer.encode(text).ids) if text else []
+        ids, warnings = self._reader.ids(sentence)
+        return Explanation(self._reader.shown(ids), None, warnings)
 
     def _whom(self, sentence: Sentence) -> Reference:
         """Whom to imitate: the person asked for, in the emotion asked for if there is a clip of it; or the voice."""
@@ -153,13 +106,13 @@ class CosyVoice:
         if not instruction and clip.emotion != _emotion(sentence):
             instruction = cosyvoice_tokens.EMOTIONS.get(_emotion(sentence) or "", "")
         if instruction:
-            return Prompt((*self._bpe(f"{ASSISTANT} {instruction}"), end), tuple(text), ())
-        before = (*self._bpe(ASSISTANT), end)
+            return Prompt((*self._reader.bpe(f"{ASSISTANT} {instruction}"), end), tuple(text), ())
+        before = (*self._reader.bpe(ASSISTANT), end)
         if clip.language and primary(clip.language) != sentence.language:
             # The words of another language would be heard in how these are said.
             return Prompt(before, tuple(text), ())
         tokens = tuple(int(token) for token in person["tokens"])
-        return Prompt((*before, *self._bpe(clip.text)), tuple(text), tokens)
+        return Prompt((*before, *self._reader.bpe(clip.text)), tuple(text), tokens)
 
     def _enrolled(self, clip: Reference) -> Embedding:
         """What the voice knows of the person, computed once."""
@@ -302,4 +255,4 @@ def load(spec: VoiceSpec, tools: ModelTools) -> CosyVoice:
     settings = cosyvoice_files.read_settings(spec)
     cosyvoice_files.check_files(spec)
     clip = cosyvoice_files.read_clip(spec, settings)
-    return CosyVoice(spec, tools, cosyvoice_files.read_tokenizer(spec), clip, settings)
+    return CosyVoice(spec, tools, Reader(cosyvoice_files.read_tokenizer(spec)), clip, settings)

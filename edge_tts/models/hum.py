@@ -8,6 +8,7 @@ import numpy as np
 
 from edge_tts.models.base import ModelTools, VoiceSpec
 from edge_tts.speech import Audio, Explanation, Sentence
+from edge_tts.text.sounds import words_only
 
 CHARACTER_S = 0.06
 PITCH_HZ = 220.0
@@ -20,12 +21,16 @@ class Hum:
 
     controls = frozenset({"speed", "pitch"})
 
-    def __init__(self, sample_rate: int, *, stream: bool) -> None:
+    def __init__(self, sample_rate: int, tools: ModelTools) -> None:
         self.sample_rate = sample_rate
-        self._stream = stream
+        self._stream = tools.stream
+        self._warn = tools.warn
 
     def synthesize(self, sentence: Sentence) -> Iterator[Audio]:
-        n_samples = round(self._duration_s(sentence) * self.sample_rate)
+        text, warnings = _words(sentence)
+        for warning in warnings:
+            self._warn(warning)
+        n_samples = round(_duration_s(text, sentence) * self.sample_rate)
         piece_samples = round(PIECE_S * self.sample_rate) if self._stream else max(n_samples, 1)
         pitch_hz = PITCH_HZ * 2 ** (sentence.prosody.pitch_semitones / 12)
         for start in range(0, n_samples, piece_samples):
@@ -33,11 +38,19 @@ class Hum:
             yield Audio((AMPLITUDE * np.sin(2 * np.pi * cycles)).astype(np.float32), self.sample_rate)
 
     def explain(self, sentence: Sentence) -> Explanation:
-        return Explanation(sentence.text, self._duration_s(sentence))
+        text, warnings = _words(sentence)
+        return Explanation(text, _duration_s(text, sentence), warnings)
 
-    def _duration_s(self, sentence: Sentence) -> float:
-        return len(sentence.text) * CHARACTER_S / sentence.prosody.speed
+
+def _words(sentence: Sentence) -> tuple[str, tuple[str, ...]]:
+    warnings: dict[str, None] = {}
+    text = "".join(span.text for span in words_only(sentence.spans, warnings))
+    return text, tuple(warnings)
+
+
+def _duration_s(text: str, sentence: Sentence) -> float:
+    return len(text) * CHARACTER_S / sentence.prosody.speed
 
 
 def load(spec: VoiceSpec, tools: ModelTools) -> Hum:
-    return Hum(spec.sample_rate, stream=tools.stream)
+    return Hum(spec.sample_rate, tools)

@@ -26,7 +26,8 @@ from edge_tts.models.pieces import cuts
 from edge_tts.models.piper_config import BOS, EOS, PAD, PiperConfig, parse_config, spec
 from edge_tts.models.session import GraphFile, HeldGraph, Session, check_sound, hold, read_graph
 from edge_tts.models.vits_cut import Cut
-from edge_tts.speech import Audio, Explanation, Sentence
+from edge_tts.speech import Audio, Explanation, Sentence, Span
+from edge_tts.text.sounds import words_only
 
 log = logging.getLogger(__name__)
 
@@ -167,8 +168,9 @@ class Piper:
     def _symbols(self, sentence: Sentence) -> tuple[list[str], tuple[str, ...]]:
         """Symbols of the voice's own table, and warnings about what it cannot say."""
         with self._tools.timer.stage("phonemes"):
-            text = self._written(sentence) if self._config.phoneme_type == "text" else self._ipa(sentence)
             warnings: dict[str, None] = {}
+            spans = words_only(sentence.spans, warnings)
+            text = self._written(spans) if self._config.phoneme_type == "text" else self._ipa(spans)
             symbols: list[str] = []
             for symbol in clustered(unicodedata.normalize("NFD", text), self._config.clusters):
                 known = ipa.nearest(symbol, self._config.ids)
@@ -177,17 +179,17 @@ class Piper:
                 symbols += known or []
         return symbols, tuple(warnings)
 
-    def _written(self, sentence: Sentence) -> str:
-        for span in sentence.spans:
+    def _written(self, spans: Sequence[Span]) -> str:
+        for span in spans:
             if span.pronunciation is not None:
                 raise UnsupportedPronunciationError(
                     f"voice {self._voice.name!r} reads letters and takes no {span.pronunciation.alphabet} pronunciation"
                 )
-        return sentence.text
+        return "".join(span.text for span in spans)
 
-    def _ipa(self, sentence: Sentence) -> str:
+    def _ipa(self, spans: Sequence[Span]) -> str:
         parts: list[str] = []
-        for span in sentence.spans:
+        for span in spans:
             is_own = span.language in self._languages
             voice = self._config.espeak_voice if is_own else None
             for clause in ipa.clauses(span, self._tools.phonemizer, voice):

@@ -107,7 +107,7 @@ def _word(word: Any) -> str:
 def _entry(word: object, value: Any) -> Entry:
     if isinstance(value, str) and value.strip():
         return Entry(text=value)
-    keys = {"text", "language", *Alphabet}
+    keys = {"text", "language", *Alphabet} - {Alphabet.SOUND}
     if not isinstance(value, dict) or not value or not set(value) <= keys:
         raise ValueError(f"{word}: expected a respelling or one of {', '.join(sorted(keys))}")
     if not all(isinstance(each, str) and each.strip() for each in value.values()):

@@ -1,4 +1,5 @@
-"""Inline tags in plain text: pinyin `她[h][ào]干净`, ARPAbet `[K][L][EH1][R]`, IPA `[[ kˈleə ]]`, `[pause 0.5s]`.
+"""Inline tags in plain text: pinyin `她[h][ào]干净`, ARPAbet `[K][L][EH1][R]`, IPA `[[ kˈleə ]]`, `[pause 0.5s]`,
+`[breath]`.
 
 Brackets that are no tag are text: "[1]", "[sic]", "[WARNING]".
 """
@@ -12,13 +13,16 @@ from collections.abc import Iterator, Sequence
 from edge_tts.errors import MarkupError
 from edge_tts.speech import Alphabet, Pronunciation, Segment
 from edge_tts.text import arpabet, pinyin
+from edge_tts.text.sounds import SOUNDS
 
 MAX_PAUSE_S = 10.0
 
+_SOUND = "|".join(map(re.escape, SOUNDS))
 _TAG = re.compile(
     r"\[\[[ ]*(?P<ipa>[^\[\]\n]{1,200})\]\]"
     r"|\[pause[ ]+(?P<pause>\d{1,9}(?:\.\d{1,9})?)[ ]?(?P<unit>ms|s)\]"
-    r"|(?P<groups>(?:\[[^\[\]\s]{1,8}\])+)",
+    rf"|(?P<sound>{_SOUND})"
+    rf"|(?P<groups>(?:(?!{_SOUND})\[[^\[\]\s]{{1,8}}\])+)",
     re.IGNORECASE,
 )
 _TONE_MARKS = frozenset("\u0304\u0301\u030c\u0300")
@@ -61,6 +65,8 @@ def _tag(match: re.Match[str]) -> Segment | None:
     if match["ipa"]:
         symbols = match["ipa"].strip()
         given = Pronunciation(Alphabet.IPA, symbols) if symbols else None
+    elif match["sound"]:
+        given = Pronunciation(Alphabet.SOUND, match[0].lower())
     else:
         given = _pronunciation(match["groups"][1:-1].split("]["))
     return None if given is None else Segment(match[0], pronunciation=given)

@@ -10,6 +10,7 @@ from itertools import groupby
 from edge_tts.speech import Alphabet, Pronunciation, Segment, Span
 from edge_tts.text.languages import by_script, primary
 from edge_tts.text.normalize import clean, normalize
+from edge_tts.text.sounds import is_sound
 
 _MARKS = re.compile(r"[.,;:!?…。，！？；：、]+")
 _LEADING = " \t\n.,;:!?…。，！？；：、"
@@ -67,6 +68,9 @@ class Speech:
         spoken = [primary(tag) for tag in self.available]
         if pronunciation.alphabet is Alphabet.PINYIN:
             home = "zh" if "zh" in spoken else home
+        elif pronunciation.alphabet is Alphabet.SOUND:
+            # A sentence with nothing but a sound is none: like a bracket, it closes what is before it.
+            return Part(Span(segment.text, home, pronunciation), "]" * len(segment.text))
         elif home == "zh":
             home = next((each for each in ("en", *spoken) if each in spoken and each != "zh"), home)
         # Splitting must not look into "[[ a. b ]]".
@@ -94,7 +98,8 @@ class Speech:
 def _append(parts: list[Part], span: Span) -> None:
     last = parts[-1] if parts else None
     marks = _MARKS.match(span.text)
-    if last is not None and last.span.pronunciation is not None and marks is not None:
+    is_given = last is not None and last.span.pronunciation is not None and not is_sound(last.span)
+    if is_given and last is not None and marks is not None:
         # A model takes the intonation of "[[ kˈleə ]]?" from the mark.
         closed = replace(last.span, text=last.span.text + marks[0])
         parts[-1] = Part(closed, last.splittable + marks[0])
@@ -147,6 +152,8 @@ def main_language(spans: Iterable[Span]) -> str | None:
     """The language of most of it; a Chinese character takes as long to say as three letters."""
     lengths: dict[str, int] = {}
     for span in spans:
+        if is_sound(span):
+            continue
         n_sounds = sum(map(str.isalnum, span.text)) * (3 if span.language == "zh" else 1)
         lengths[span.language] = lengths.get(span.language, 0) + n_sounds
     return max(lengths, key=lambda language: lengths[language]) if lengths else None

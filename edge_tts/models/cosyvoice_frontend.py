@@ -1,0 +1,73 @@
+"""A sentence → the text tokens of CosyVoice 3: Qwen2's, and those added for pronunciations and sounds."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from edge_tts.speech import Alphabet, Pronunciation, Sentence
+from edge_tts.text import arpabet, cosyvoice_tokens
+from edge_tts.text.cosyvoice_tokens import IDS
+from edge_tts.text.pinyin import parse
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+_MARKS_AFTER = re.compile(r"[.,;:!?…。，！？；：、]+$")
+_NAMES = {number: token for token, number in IDS.items()}
+
+
+@dataclass(frozen=True)
+class Reader:
+    tokenizer: Tokenizer
+
+    def ids(self, sentence: Sentence) -> tuple[list[int], tuple[str, ...]]:
+        """Ids of what is said, and warnings."""
+        warnings: dict[str, None] = {}
+        found: list[int] = []
+        for span in sentence.spans:
+            if span.pronunciation is None:
+                found += self._written(span.text)
+                continue
+            found += _given(span.pronunciation, warnings)
+            marks = _MARKS_AFTER.search(span.text)
+            found += self.bpe(marks[0]) if marks else []
+        return found, tuple(warnings)
+
+    def bpe(self, text: str) -> list[int]:
+        return list(self.tokenizer.encode(text).ids) if text else []
+
+    def shown(self, ids: Sequence[int]) -> str:
+        return "".join(
+            "".join(_NAMES[number] for number in run) if is_added else self.tokenizer.decode(list(run))
+            for is_added, run in itertools.groupby(ids, key=_NAMES.__contains__)
+        )
+
+    def _written(self, text: str) -> Iterator[int]:
+        for part in cosyvoice_tokens.SOUND.split(text):
+            yield from [IDS[part]] if part in IDS else self.bpe(part)
+
+
+def _given(given: Pronunciation, warnings: dict[str, None]) -> list[int]:
+    if given.alphabet is Alphabet.SOUND:
+        return [IDS[given.symbols]]
+    if given.alphabet is Alphabet.PINYIN:
+        ids: list[int] = []
+        for written in given.symbols.split():
+            found = cosyvoice_tokens.mandarin(parse(written))
+            if found is None:
+                warnings[f"unknown_phoneme: this voice has no {written}"] = None
+            ids += found or []
+        return ids
+    symbols = given.symbols.split()
+    unknown: list[str] = []
+    if given.alphabet is Alphabet.IPA:
+        words, unknown = arpabet.from_ipa(given.symbols)
+        symbols = [symbol for word in words for symbol in word]
+    ids, missing = cosyvoice_tokens.english(symbols)
+    for symbol in (*unknown, *missing):
+        warnings[f"unknown_phoneme: this voice has no sound near {symbol!r}"] = None
+    return ids
