@@ -143,6 +143,7 @@ def test_a_missing_file_is_a_problem_until_it_is_there(tmp_path: Path) -> None:
         ("no: noo", "quotes"),
         ("one: 5", "one: expected"),
         ("one: {sampa: wVn}", "one: expected a respelling or one of arpabet, ipa, language"),
+        ('one: {sound: "[breath]"}', "one: expected a respelling or one of arpabet, ipa, language"),
         ("one: {ipa: wʌn, pinyin: wan1}", "contradict"),
         ("one: {pinyin: xyz1}", "one: 'xyz1'"),
         ("one: {arpabet: W XX1}", "one: 'XX1'"),
