@@ -50,8 +50,7 @@ class _Said:
     voice: str
     sentence: Sentence
     sample_rate: int
-    pieces: Iterable[tuple[Audio, float]]
-    """Each with the seconds it took."""
+    pieces: Iterable[tuple[Audio, float]]  # with the seconds each took
 
 
 class Synthesizer:
@@ -207,8 +206,7 @@ class Synthesizer:
         return choice
 
     def _is_cached(self, asked: Sentence, plan: Plan) -> bool:
-        """Whether it was spoken before and that spares the voice: another's turn, or loading it. Not for what only
-        the voice knows how to say."""
+        """Whether it was spoken before, and no voice need be loaded or chosen; not what only the voice can key."""
         wanted = asked.voice or plan.voice
         if not asked.spans or asked.style or asked.references:
             return False
