@@ -163,9 +163,18 @@ def test_pulses_of_a_voice_are_no_clicks(f0_hz: float) -> None:
     assert clicks(at_level(vowel(f0_hz))) == 0
 
 
+def smoothest(samples: Floats, near: int) -> int:
+    """Within half a second after *near*: the middle of the 50 ms with the smallest jumps. In a sibilant no small
+    click is heard."""
+    jumps = np.abs(np.diff(samples, 2, prepend=0, append=0))[near : near + SAMPLE_RATE // 2]
+    windows = np.lib.stride_tricks.sliding_window_view(jumps, SAMPLE_RATE // 20)
+    return near + int(np.argmin(windows.max(axis=1))) + SAMPLE_RATE // 40
+
+
 def test_injected_clicks_are_found_and_counted(speech: Floats) -> None:
     levelled = at_level(speech)
-    for start in (SAMPLE_RATE // 2, 2 * SAMPLE_RATE, 3 * SAMPLE_RATE):
+    for near in (SAMPLE_RATE // 2, 2 * SAMPLE_RATE, 3 * SAMPLE_RATE):
+        start = smoothest(levelled, near)
         one = levelled.copy()
         one[start] += 0.5
         assert clicks(one) == 1
@@ -173,8 +182,7 @@ def test_injected_clicks_are_found_and_counted(speech: Floats) -> None:
         step[start:] += 0.5 * np.exp(-np.arange(len(step) - start) / SAMPLE_RATE).astype(np.float32)
         step[-SAMPLE_RATE:] *= np.linspace(1, 0, SAMPLE_RATE, dtype=np.float32)
         assert clicks(step) == 1
-        # Louder: it may fall into a sibilant.
-        one[start + SAMPLE_RATE // 10] -= 1
+        one[smoothest(levelled, start + SAMPLE_RATE // 10)] -= 0.5
         assert clicks(one) == 2
 
 
