@@ -138,8 +138,8 @@ def rehearse(config: Config, synthesizer: Synthesizer, voice: str) -> None:
 
 
 def share_heaps() -> None:
-    """Let all threads allocate from two heaps: of one for each thread none is ever given back whole, and in
-    `scripts/soak` memory grew by 50 MB in 10 000 announcements. Before the first thread."""
+    """Let all threads allocate from two heaps, as the unit does by MALLOC_ARENA_MAX: with one for each thread, what one
+    has freed is of no use to another. Before the first thread."""
     library = ctypes.CDLL(None)
     if hasattr(library, "mallopt"):  # musl has none
         library.mallopt(_M_ARENA_MAX, N_HEAPS)
