@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from edge_tts.audio import read_sound, resampled, write_wav
 from edge_tts.errors import BadClipError, InvalidFieldError, UnknownReferenceError
+from edge_tts.models.packs import recorded
 from edge_tts.speech import Audio, Reference
 
 SHORTEST_S, LONGEST_S = 3.0, 30.0
@@ -184,7 +185,4 @@ def _pitch_hz(frame: NDArray[np.float32], sample_rate: int) -> float | None:
 
 def sound_of(reference: Reference, sample_rate: int) -> Audio:
     """The clip at *sample_rate*; raises BadClipError if the file is gone or damaged."""
-    try:
-        return resampled(read_sound(Path(reference.path)), sample_rate)
-    except (OSError, ValueError) as error:
-        raise BadClipError(f"the clip of {reference.name} cannot be read any more: {error}") from error
+    return resampled(recorded(reference), sample_rate)

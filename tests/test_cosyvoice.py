@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_tts.cache import EmbeddingCache
+from edge_tts.cache import Embedding, EmbeddingCache
 from edge_tts.errors import BadClipError, InvalidFieldError, SynthesisError, VoiceLoadError
 from edge_tts.metrics import Metrics
 from edge_tts.models import cosyvoice, cosyvoice_features, cosyvoice_files, cosyvoice_speech
@@ -193,9 +193,13 @@ def test_a_seed_is_a_way_of_saying_it(tiny: VoiceSpec) -> None:
     assert len(other) != len(first) or np.abs(other - first).max() > 1e-4
 
 
+def known(model: CosyVoice, clip: Reference) -> Embedding:
+    return model._packs.of(clip, model._hear)
+
+
 def prompt_of(model: CosyVoice, asked: Sentence) -> Prompt:
     clip = model._whom(asked)
-    return model._prompt(asked, [1, 2], clip, model._enrolled(clip))
+    return model._prompt(asked, [1, 2], clip, known(model, clip))
 
 
 def ids(model: CosyVoice, text: str) -> tuple[int, ...]:
@@ -242,10 +246,10 @@ def test_a_clip_in_another_language_gives_its_sound_only(tiny: VoiceSpec, tmp_pa
 
 def test_what_was_heard_of_a_clip_is_kept_beside_it(tiny: VoiceSpec, tmp_path: Path) -> None:
     clip = enrolled(tmp_path)
-    first = load(tiny)._enrolled(clip)
+    first = known(load(tiny), clip)
     assert len(list(tmp_path.glob("neutral.cosyvoice.*.npz"))) == 1
     Path(clip.path).write_bytes(b"gone")
-    again = load(tiny)._enrolled(clip)
+    again = known(load(tiny), clip)
     assert all(np.array_equal(first[name], again[name]) for name in first)
 
 
@@ -334,7 +338,7 @@ def test_a_graph_of_another_contract_is_named(tiny: VoiceSpec) -> None:
 
 def test_a_mel_of_another_length_is_another_contract(tiny: VoiceSpec) -> None:
     model = load(tiny)
-    person = model._enrolled(model._whom(HELLO))
+    person = known(model, model._whom(HELLO))
     with pytest.raises(SynthesisError, match="at most 15000"):
         model._mel([5] * 7500, person, np.random.default_rng(0))
 

@@ -76,3 +76,15 @@ def test_a_place_that_cannot_be_written_to_costs_only_the_keeping(tmp_path: Path
     made = packs.pack(clip, "family", "key", lambda: {"x": np.ones(3, np.float32)})
     np.testing.assert_array_equal(made["x"], np.ones(3))
     assert not clip.parent.exists()
+
+
+def test_graphs_without_a_listed_hash_are_read_once_not_for_each_sentence(tmp_path: Path) -> None:
+    graph = tmp_path / "hubert.onnx"
+    graph.write_bytes(b"as it is")
+    (tmp_path / "neutral.wav").touch()
+    spec = VoiceSpec("v", "gpt_sovits", tmp_path, {"hubert": graph}, 32000, ("zh-CN",))
+    clip = Reference("anna", str(tmp_path / "neutral.wav"), "Hello.", "5eed")
+    known = packs.Packs(spec, ("hubert", "speaker_encoder"), EmbeddingCache(1 << 20, Metrics()))
+    first = known.of(clip, lambda _: {"heard": np.ones(3, np.float32)})
+    graph.unlink()
+    assert known.of(clip, lambda _: {}) is first

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_tts.audio import read_sound, resampled
-from edge_tts.cache import Embedding, digest
+from edge_tts.audio import resampled
+from edge_tts.cache import Embedding
 from edge_tts.errors import BadClipError, InvalidFieldError, SynthesisError, VoiceLoadError
 from edge_tts.models import cosyvoice_features, cosyvoice_files, cosyvoice_speech
 from edge_tts.models.base import ModelTools, VoiceSpec
@@ -22,9 +21,9 @@ from edge_tts.models.cosyvoice_files import STAGES, Settings, Stages
 from edge_tts.models.cosyvoice_frontend import Reader
 from edge_tts.models.cosyvoice_speech import Prompt
 from edge_tts.models.level import LevelKeeper
-from edge_tts.models.packs import pack
+from edge_tts.models.packs import Packs, recorded
 from edge_tts.models.pieces import cuts
-from edge_tts.models.session import Session, check_sound, read_verified
+from edge_tts.models.session import Session, check_sound
 from edge_tts.speech import NEUTRAL, Audio, Explanation, Reference, Sentence
 from edge_tts.text import cosyvoice_tokens
 from edge_tts.text.languages import primary
@@ -64,6 +63,7 @@ class CosyVoice:
     ) -> None:  # fmt: skip
         self._spec = spec
         self._tools = tools
+        self._packs = Packs(spec, STAGES["enrolment"], tools.embeddings)
         self._reader = reader
         self._clip = clip
         self._settings = settings
@@ -76,7 +76,7 @@ class CosyVoice:
         clip = self._whom(sentence)
         for warning in warnings:
             self._tools.warn(warning)
-        person = self._enrolled(clip)
+        person = self._packs.of(clip, self._hear)
         for start in range(0, len(text), MAX_TEXT_TOKENS):
             prompt = self._prompt(sentence, text[start : start + MAX_TEXT_TOKENS], clip, person)
             random = np.random.default_rng(self._settings.seed)
@@ -114,21 +114,8 @@ class CosyVoice:
         tokens = tuple(int(token) for token in person["tokens"])
         return Prompt((*before, *self._reader.bpe(clip.text)), tuple(text), tokens)
 
-    def _enrolled(self, clip: Reference) -> Embedding:
-        """What the voice knows of the person, computed once."""
-        key = digest(clip.sha256, {role: self._identity(role) for role in STAGES["enrolment"]})
-        path = Path(clip.path)
-        return self._tools.embeddings.get(key, lambda: pack(path, "cosyvoice", key, lambda: self._hear(clip)))
-
-    def _identity(self, role: str) -> str:
-        path = self._spec.files[role]
-        return self._spec.sha256.get(path.name) or read_verified(path, None).sha256
-
     def _hear(self, clip: Reference) -> Embedding:
-        try:
-            audio = read_sound(Path(clip.path))
-        except (OSError, ValueError) as error:
-            raise BadClipError(f"the clip of {clip.name} cannot be read any more: {error}") from error
+        audio = recorded(clip)
         if not CLIP_S[0] <= audio.duration_s <= CLIP_S[1]:
             raise BadClipError(f"{audio.duration_s:.1f} s long; this voice imitates clips of 0.5 to 30 s")
         low = resampled(audio, CLIP_RATE).samples

@@ -9,13 +9,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_tts.audio import read_sound, resampled
+from edge_tts.audio import resampled
 from edge_tts.cache import Embedding, digest
 from edge_tts.errors import BadClipError, InvalidFieldError, SynthesisError, VoiceLoadError
 from edge_tts.models import gpt_sovits_files, gpt_sovits_tokens
@@ -25,9 +24,9 @@ from edge_tts.models.gpt_sovits_frontend import Reader
 from edge_tts.models.gpt_sovits_sampling import Sampling
 from edge_tts.models.gpt_sovits_tokens import Prompt, Warn
 from edge_tts.models.level import LevelKeeper
-from edge_tts.models.packs import pack
+from edge_tts.models.packs import Packs, recorded
 from edge_tts.models.pieces import cuts
-from edge_tts.models.session import check_sound, read_verified
+from edge_tts.models.session import check_sound
 from edge_tts.speech import NEUTRAL, Audio, Explanation, Reference, Sentence
 from edge_tts.text import gpt_sovits_symbols
 from edge_tts.text.gpt_sovits_symbols import IDS, SYMBOLS, Run
@@ -77,6 +76,7 @@ class GptSovits:
     ) -> None:  # fmt: skip
         self._spec = spec
         self._tools = tools
+        self._packs = Packs(spec, ENROLMENT, tools.embeddings)
         self._graphs = graphs
         self._reader = reader
         self._clips = clips
@@ -94,7 +94,7 @@ class GptSovits:
         clip = self._clip(sentence)
         for warning in warnings:
             self._tools.warn(warning)
-        person = self._enrolled(clip)
+        person = self._packs.of(clip, self._hear)
         said = self._text(self._reader.runs_of(clip))
         for part in gpt_sovits_symbols.parts(runs, MAX_SYMBOLS):
             yield from self._say(self._text(part), said, person, sentence.prosody.speed)
@@ -120,24 +120,8 @@ class GptSovits:
             self._tools.warn(f"unknown_emotion:{wanted}")
         return sentence.references[0]
 
-    def _enrolled(self, clip: Reference) -> Embedding:
-        """What the voice knows of the person, computed once."""
-        graphs = {role: self._identity(role) for role in ENROLMENT if role in self._spec.files}
-        key = digest(clip.sha256, graphs)
-        path = Path(clip.path)
-        return self._tools.embeddings.get(
-            key, lambda: pack(path, "gpt_sovits", key, lambda: self._hear(clip))
-        )
-
-    def _identity(self, role: str) -> str:
-        path = self._spec.files[role]
-        return self._spec.sha256.get(path.name) or read_verified(path, None).sha256
-
     def _hear(self, clip: Reference) -> Embedding:
-        try:
-            audio = read_sound(Path(clip.path))
-        except (OSError, ValueError) as error:
-            raise BadClipError(f"the clip of {clip.name} cannot be read any more: {error}") from error
+        audio = recorded(clip)
         if not CLIP_S[0] <= audio.duration_s <= CLIP_S[1]:
             self._tools.warn(
                 f"clip_length: {clip.name} speaks for {audio.duration_s:.1f} s; this voice imitates 3 to 10 s best"
@@ -263,7 +247,9 @@ class GptSovits:
     def warm_up(self) -> None:
         """Run every graph once. Raises SynthesisError."""
         if self._clips:
-            person = {name: self._enrolled(clip) for name, clip in self._clips.items()}[NEUTRAL.name]
+            person = {name: self._packs.of(clip, self._hear) for name, clip in self._clips.items()}[
+                NEUTRAL.name
+            ]
         else:
             person = self._features(Audio(np.zeros(SAMPLE_RATE, np.float32), SAMPLE_RATE))
         text = self._text([Run((SYMBOLS[-1],) * 2, ("你",), (2,)), Run((SYMBOLS[0],))])

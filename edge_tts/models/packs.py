@@ -9,17 +9,56 @@ import hashlib
 import logging
 import os
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from edge_tts.cache import Embedding
+from edge_tts.audio import read_sound
+from edge_tts.cache import Embedding, EmbeddingCache, digest
+from edge_tts.errors import BadClipError
+from edge_tts.models.base import VoiceSpec
+from edge_tts.models.session import read_verified
+from edge_tts.speech import Audio, Reference
 
 log = logging.getLogger(__name__)
 
 KEPT = 4
 """Packs of one clip and one family: of voices whose graphs differ, or of a clip that was replaced."""
+
+
+class Packs:
+    """What one voice knows of the people it imitates, in memory and on disk."""
+
+    def __init__(self, spec: VoiceSpec, roles: Iterable[str], embeddings: EmbeddingCache) -> None:
+        """*roles*: the graphs whose answers are kept; those that the voice has not count for nothing."""
+        self._spec = spec
+        self._roles = [role for role in roles if role in spec.files]
+        self._embeddings = embeddings
+
+    def of(self, clip: Reference, hear: Callable[[Reference], Embedding]) -> Embedding:
+        """What *hear* says about *clip*, once."""
+        key = digest(clip.sha256, self._graphs)
+        path = Path(clip.path)
+        return self._embeddings.get(key, lambda: pack(path, self._spec.family, key, lambda: hear(clip)))
+
+    @cached_property
+    def _graphs(self) -> dict[str, str]:
+        """Hashes, computed once: a voice without a list of them would be read anew for each sentence."""
+        paths = {role: self._spec.files[role] for role in self._roles}
+        return {
+            role: self._spec.sha256.get(path.name) or read_verified(path, None).sha256
+            for role, path in paths.items()
+        }
+
+
+def recorded(clip: Reference) -> Audio:
+    """The sound of *clip*; raises BadClipError if the file is gone or damaged."""
+    try:
+        return read_sound(Path(clip.path))
+    except (OSError, ValueError) as error:
+        raise BadClipError(f"the clip of {clip.name} cannot be read any more: {error}") from error
 
 
 def pack(clip: Path, family: str, key: str, compute: Callable[[], Embedding]) -> Embedding:
