@@ -12,7 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from edge_tts.documents import parse_yaml
-from edge_tts.door_config import HttpConfig, MqttConfig
+from edge_tts.door_config import (
+    HermesConfig,
+    HomeAssistantConfig,
+    HttpConfig,
+    MaryTtsConfig,
+    MqttConfig,
+    WyomingConfig,
+)
 from edge_tts.errors import ConfigError
 from edge_tts.schema import at_least, between, build
 
@@ -205,6 +212,10 @@ class LogConfig:
 class Config:
     http: HttpConfig = field(default_factory=HttpConfig)
     mqtt: MqttConfig = field(default_factory=MqttConfig)
+    homeassistant: HomeAssistantConfig = field(default_factory=HomeAssistantConfig)
+    hermes: HermesConfig = field(default_factory=HermesConfig)
+    wyoming: WyomingConfig = field(default_factory=WyomingConfig)
+    marytts: MaryTtsConfig = field(default_factory=MaryTtsConfig)
     audio: AudioConfig = field(default_factory=AudioConfig)
     voices: VoicesConfig = field(default_factory=VoicesConfig)
     text: TextConfig = field(default_factory=TextConfig)
