@@ -12,8 +12,9 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from scripts.crowd import opened
-from scripts.household import SETTLING_S, Household, Sample, running, settled
+from scripts import texts
+from scripts.crowd import Crowd, opened
+from scripts.household import SETTLING_S, VOICES, Household, Sample, running, settled
 from scripts.residents import Residents
 from scripts.soak_report import CACHE_MB, LIMIT_MB, MAX_JOBS, Soak, figures, page, plot
 
@@ -31,8 +32,11 @@ IDLE_S = 20.0
 
 async def soak(house: Household, n_announcements: int, seconds: float | None, idle_s: float = IDLE_S) -> Soak:
     """*seconds*: for so long, however many announcements that is."""
-    start_s = time.monotonic()
     async with opened(house.daemon.url, house.broker.port) as crowd:
+        await _warm_up(crowd)
+        await asyncio.sleep(SETTLING_S)
+        before = await asyncio.to_thread(house.sample)
+        start_s = time.monotonic()
         residents = Residents(crowd, seed=1)
         stop = asyncio.Event()
         if seconds is not None:
@@ -41,12 +45,15 @@ async def soak(house: Household, n_announcements: int, seconds: float | None, id
             await residents.live(sys.maxsize if seconds else n_announcements, stop)
             duration_s = time.monotonic() - start_s
             await asyncio.sleep(SETTLING_S)
+        after = await asyncio.to_thread(house.sample)
     idle = await asyncio.to_thread(measure_idle, house, idle_s)
     outcomes = [event for request in crowd.book.requests.values() for event in request.outcomes]
     heard = [event for event in outcomes if "first_audio_ms" in event]
     return Soak(
+        before=before,
         samples=samples,
         ended=ended,
+        after=after,
         book=crowd.book,
         asked=residents.done,
         wrong=residents.wrong,
@@ -56,6 +63,14 @@ async def soak(house: Household, n_announcements: int, seconds: float | None, id
         peak_mb=house.peak_mb(),
         idle=idle,
     )
+
+
+async def _warm_up(crowd: Crowd) -> None:
+    """Every voice says the longest sentences there are, which need most memory: when a caller happens to meet them must
+    not look like growth."""
+    text = texts.longest_sentences(3)
+    for voice in VOICES:
+        await crowd.http.sound({"text": text, "voice": voice}, hangs_up=False)
 
 
 @asynccontextmanager

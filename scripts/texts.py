@@ -45,6 +45,12 @@ def prose(rng: random.Random, length: int) -> str:
     return " ".join(words)
 
 
+def longest_sentences(number: int) -> str:
+    """Each longer than is said in one go."""
+    rng = random.Random(0)
+    return " ".join(" ".join(rng.choices(WORDS, k=60)) + "." for _ in range(number))
+
+
 def announcement(rng: random.Random) -> str:
     kind = rng.choices(["house", "new", "German", "Chinese", "marked"], [30, 60, 4, 3, 3])[0]
     if kind == "house":
