@@ -5,14 +5,14 @@ One `Metrics` object is built in `app` and handed down; nothing here is global, 
 
 from __future__ import annotations
 
-import resource
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
 from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from edge_tts.memory import peak_rss_bytes, rss_bytes
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
@@ -100,14 +100,3 @@ class Metrics:
 
     def text(self) -> bytes:
         return generate_latest(self.registry)
-
-
-def rss_bytes() -> int:
-    """Resident set size of this process (Linux: second field of /proc/self/statm, in pages)."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
-
-
-def peak_rss_bytes() -> int:
-    """The most it was since this program began; getrusage's would be that of the process that started it, if larger."""
-    status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
-    return int(status.split("VmHWM:")[1].split()[0]) * 1024

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
+from edge_tts.memory import Tidying
 from edge_tts.speech import Piece
 from edge_tts.synthesizer import Plan, Synthesizer
 from edge_tts.threads import OneThread, one_thread
@@ -28,6 +29,7 @@ class Renderer:
         self.call = thread.call
         self._thread = thread
         self._callers_turn = asyncio.Semaphore(1)
+        self._tidying = Tidying()
 
     @property
     def stuck_s(self) -> float:
@@ -52,7 +54,11 @@ class Renderer:
         finally:
             producer.cancel()
             await asyncio.wait({producer})
-            await self.call(pieces.close)
+            await self.call(self._close, pieces)
+
+    def _close(self, pieces: Generator[Piece, None, None]) -> None:
+        pieces.close()
+        self._tidying.tidy()
 
 
 async def _produce(render_next: Callable[[], Awaitable[Piece | None]], ahead: _Ahead) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-import gc
 import logging
 import time
 from collections import OrderedDict
@@ -14,7 +12,8 @@ from typing import Any
 from edge_tts import __version__
 from edge_tts.cache import digest
 from edge_tts.errors import MemoryBudgetError, SpeechError, UnknownVoiceError, VoiceError, VoiceLoadError
-from edge_tts.metrics import Metrics, rss_bytes
+from edge_tts.memory import release_memory, rss_bytes
+from edge_tts.metrics import Metrics
 from edge_tts.models import FAMILIES
 from edge_tts.models.base import ModelTools, SpeechModel, VoiceSpec
 from edge_tts.speech import Sentence, Span
@@ -104,6 +103,7 @@ class VoiceStore:
                 "speakers": list(spec.speakers),
                 "emotions": list(spec.emotions),
                 "sample_rate": spec.sample_rate,
+                "size_mb": round(spec.size_bytes / 1e6, 1),
                 "is_loaded": self.is_loaded(spec.name),
                 "rtf": None if (rtf := self.rtf(spec.name)) is None else round(rtf, 4),
                 "licence": spec.licence,
@@ -283,12 +283,3 @@ def _identity(spec: VoiceSpec) -> str:
 def _stamp(spec: VoiceSpec) -> str:
     """Changes when the files are written again, even if they should be the same."""
     return digest([(str(path), path.stat().st_mtime_ns) for path in spec.files.values() if path.exists()])
-
-
-def release_memory() -> None:
-    """Give freed memory back to the system: glibc keeps it otherwise (reliability: onnxruntime over weeks)."""
-    gc.collect()
-    try:
-        ctypes.CDLL(None).malloc_trim(0)
-    except AttributeError:  # musl has none
-        log.debug("this C library cannot trim its heap")

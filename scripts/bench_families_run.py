@@ -24,7 +24,8 @@ import yaml
 
 from edge_tts.app import build_synthesizer
 from edge_tts.config import CacheConfig, Config, MemoryConfig, StateConfig, VoicesConfig
-from edge_tts.metrics import Metrics, peak_rss_bytes, rss_bytes
+from edge_tts.memory import peak_rss_bytes, rss_bytes
+from edge_tts.metrics import Metrics
 from edge_tts.speech import Audio, SpeakRequest
 from edge_tts.synthesizer import Synthesizer
 

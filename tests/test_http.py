@@ -16,7 +16,7 @@ from aiohttp import ClientSession
 
 from edge_tts.config import Config
 from edge_tts.doors.http import HttpDoor
-from edge_tts.metrics import rss_bytes
+from edge_tts.memory import rss_bytes
 from edge_tts.speech import SpeakRequest
 from tests.doors_house import House, n_descriptors, opened, until
 from tests.test_service import serving

@@ -15,7 +15,7 @@ from aiohttp import ClientSession, TCPConnector
 from edge_tts.config import Config
 from edge_tts.door_config import HttpConfig
 from edge_tts.doors.http_connections import Deadlines
-from edge_tts.metrics import rss_bytes
+from edge_tts.memory import rss_bytes
 from tests.doors_house import House, n_descriptors, opened, until
 
 HEAD = b"POST /api/say HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\n"

@@ -16,7 +16,8 @@ from edge_tts.app import build_synthesizer
 from edge_tts.audio import join
 from edge_tts.config import CacheConfig, Config, MemoryConfig, PressureConfig, StateConfig, VoicesConfig
 from edge_tts.errors import ConfigError, MemoryBudgetError
-from edge_tts.metrics import Metrics, rss_bytes
+from edge_tts.memory import rss_bytes
+from edge_tts.metrics import Metrics
 from edge_tts.speech import Audio, Piece, Priority, SpeakRequest
 from edge_tts.synthesizer import Synthesizer
 from tests.test_service import outcome, say, serving

@@ -5,9 +5,8 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import os
-import stat
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,22 +15,17 @@ from numpy.typing import NDArray
 
 from edge_tts.errors import SynthesisError, VoiceLoadError
 from edge_tts.models import onnx_check
+from edge_tts.models.files import GraphFile, read_verified
 from edge_tts.models.onnx_graph import GraphError
+from edge_tts.models.weights import Weights
 
 LOUD = 1e3
-"""A float output beyond it is no log-spectrum, pitch or sample of any family: the weights are damaged."""
+"""What is beyond it is no log-spectrum, pitch or sample of any family: the weights are damaged."""
 
 STUCK_S = 1.0
 """No speech holds one non-zero sample value for so long; overflowing int8 kernels do."""
 
 STUCK_LEVEL = 1e-3
-
-
-MAX_GRAPH_BYTES = (1 << 31) - 1
-"""What a protobuf message can be."""
-
-MAX_DOCUMENT_BYTES = 4 << 20
-"""Of descriptions of voices: Piper's largest configurations have a few hundred kilobytes."""
 
 KEPT_BLOCK_BYTES = 32 << 20
 KEPT_BYTES = 128 << 20
@@ -43,21 +37,13 @@ _INTEGERS = {"tensor(int64)": np.int64, "tensor(int32)": np.int32}
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 
 
-@dataclass(frozen=True)
-class GraphFile:
-    """The bytes of one graph, read once and checked; what is hashed is what is run."""
-
-    path: Path
-    content: bytes
-    sha256: str
-
-
 class Session:
     """One loaded graph."""
 
-    def __init__(self, path: Path, session: Any, sha256: str) -> None:
+    def __init__(self, path: Path, session: Any, sha256: str, kept: Sequence[Any] = ()) -> None:
         self._path = path
         self._session = session
+        self._kept = kept
         self.sha256 = sha256
         """Hex digest of the file it came from: part of the key of whatever it computed."""
 
@@ -66,9 +52,12 @@ class Session:
             node.name: _INTEGERS[node.type] for node in session.get_inputs() if node.type in _INTEGERS
         }
         self.outputs: tuple[str, ...] = tuple(node.name for node in session.get_outputs())
+        self._bounded: frozenset[str] = frozenset()
 
-    def require(self, inputs: Iterable[str], outputs: Iterable[str]) -> None:
-        """Raise VoiceLoadError unless the graph takes exactly *inputs* and offers *outputs*."""
+    def require(self, inputs: Iterable[str], outputs: Iterable[str], bounded: Iterable[str] = ()) -> None:
+        """Raise VoiceLoadError unless the graph takes exactly *inputs* and offers *outputs*. *bounded* of them are
+        spectra, pitches, durations or samples, which no sound voice makes larger than LOUD; hidden values may be."""
+        self._bounded = frozenset(bounded)
         expected = frozenset(inputs)
         if self.inputs != expected:
             raise VoiceLoadError(
@@ -83,7 +72,7 @@ class Session:
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """Outputs by name; integers are given in the type that the graph declares. Raises SynthesisError if the graph
-        fails or its result is not finite."""
+        fails, or its result is not finite or beyond what is bounded."""
         given = self._given(inputs)
         try:
             values = self._session.run(None, given)
@@ -126,23 +115,27 @@ class Session:
 
     def _check(self, outputs: Mapping[str, NDArray[Any]]) -> None:
         for name, value in outputs.items():
-            if value.dtype.kind == "f" and value.size and not is_sane(value):
+            if value.dtype.kind != "f" or not value.size:
+                continue
+            limit = LOUD if name in self._bounded else np.inf
+            if not is_within(value, limit):
+                wrong = "not finite" if not is_within(value, np.inf) else f"beyond {limit:.0f}"
                 raise SynthesisError(
-                    f"{self._path.name} yielded {name} that is not finite: the file is damaged, install it again"
+                    f"{self._path.name} yielded {name} that is {wrong}: the file is damaged, install it again"
                 )
 
 
-def is_sane(values: NDArray[Any]) -> bool:
-    """Whether a float array is finite and of a magnitude that log-spectra, pitches and samples have."""
+def is_within(values: NDArray[Any], limit: float) -> bool:
+    """Whether every one of *values* is a number nearer to 0 than *limit*."""
     # One pass each and no temporary; NaN compares false with everything.
-    return bool(values.max() < LOUD and values.min() > -LOUD)
+    return bool(values.max() < limit and values.min() > -limit)
 
 
 def check_sound(samples: NDArray[np.float32], sample_rate: int, graph: str) -> None:
     """Raise SynthesisError if *samples* are not finite or stuck at one value for STUCK_S."""
     if not samples.size:
         return
-    if not is_sane(samples):
+    if not is_within(samples, LOUD):
         raise SynthesisError(
             f"{graph} yielded samples that are not finite: the file is damaged, install it again"
         )
@@ -156,55 +149,23 @@ def check_sound(samples: NDArray[np.float32], sample_rate: int, graph: str) -> N
             )
 
 
-def read_graph(path: Path, sha256: str | None) -> GraphFile:
-    """The ONNX file *path*, as `read_verified`, and fit to be shown to onnxruntime. Raises VoiceLoadError."""
+def read_graph(path: Path, sha256: str | None, weights: Weights | None = None) -> GraphFile:
+    """The ONNX file *path*, as `read_verified`, and fit to be shown to onnxruntime; *weights* are those that lie beside
+    it. Raises VoiceLoadError."""
     graph = read_verified(path, sha256)
     try:
-        onnx_check.check(graph.content)
+        external = onnx_check.check(graph.content)
+        if not external:
+            return graph
+        if weights is None:
+            raise GraphError(
+                f"its weights {external[0].name!r} lie in another file, {external[0].location!r}, which voice.yaml does not"
+                " name (for a graph of the role x, files.x_weights) or which this family does not take"
+            )
+        both = hashlib.sha256(f"{graph.sha256} {weights.sha256}".encode()).hexdigest()
+        return replace(graph, sha256=both, weights=weights.arrays(external))
     except GraphError as error:
         raise VoiceLoadError(path, f"is damaged or no ONNX file that is taken: {error}") from error
-    return graph
-
-
-def read_verified(path: Path, sha256: str | None) -> GraphFile:
-    """Read *path* once and check it against the hex digest *sha256*, if one is known. Raises VoiceLoadError."""
-    content = read_file(path)
-    found = hashlib.sha256(content).hexdigest()
-    if sha256 is not None and found != sha256.lower():
-        raise VoiceLoadError(
-            path, f"is damaged or was changed: sha256 is {found}, expected {sha256}; install it again"
-        )
-    return GraphFile(path, content, found)
-
-
-def read_file(path: Path, most_bytes: int = MAX_GRAPH_BYTES) -> bytes:
-    """The content of a regular, non-empty file of at most *most_bytes*. Raises VoiceLoadError."""
-    try:
-        # O_NONBLOCK: a named pipe in a voice folder would hold the synth thread for ever.
-        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-            check_file(path, file.fileno(), most_bytes)
-            return file.read(most_bytes)
-    except OSError as error:
-        raise VoiceLoadError(path, f"cannot be read: {error.strerror}") from error
-
-
-def check_file(path: Path, descriptor: int | None = None, most_bytes: int = MAX_GRAPH_BYTES) -> None:
-    """Raise VoiceLoadError unless *path* is a regular, non-empty file inside its folder. Asks about what is open as
-    *descriptor*, if given: not about what the name says a moment later."""
-    try:
-        status = os.stat(path if descriptor is None else descriptor)
-        real = path.resolve() if descriptor is None else Path(os.readlink(f"/proc/self/fd/{descriptor}"))
-    except OSError as error:
-        raise VoiceLoadError(path, f"cannot be read: {error.strerror}") from error
-    if not stat.S_ISREG(status.st_mode):
-        raise VoiceLoadError(path, "is not a regular file")
-    # A downloaded voice must not make us read files elsewhere.
-    if not real.is_relative_to(path.parent.resolve()):
-        raise VoiceLoadError(path, f"is a link to {real}, outside of its folder; put the file itself there")
-    if not status.st_size:
-        raise VoiceLoadError(path, "is empty; install it again")
-    if status.st_size > most_bytes:
-        raise VoiceLoadError(path, f"has {status.st_size} bytes; at most {most_bytes} are read")
 
 
 def open_session(path: Path, sha256: str | None, threads: int) -> Session:
@@ -216,7 +177,7 @@ def keep_freed_memory() -> None:
     """Let glibc keep what a run frees for the next one, as onnxruntime's arena would, but without its growth.
 
     Returned to the system after each layer, the same pages are faulted in again by the next: a third of the time of
-    a Piper voice. `voices.release_memory` still gives everything back.
+    a Piper voice. `edge_tts.memory` still gives it back, now and then.
     """
     library = ctypes.CDLL(None)
     if hasattr(library, "mallopt"):  # musl has none
@@ -252,9 +213,16 @@ class HeldGraph:
     Piper voice 60 MB more at the peak. A memory file gives it a file whose content is known to be what was checked.
     """
 
-    def __init__(self, path: Path, sha256: str, parts: Iterable[bytes | memoryview]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        sha256: str,
+        parts: Iterable[bytes | memoryview],
+        weights: Mapping[str, NDArray[Any]] | None = None,
+    ) -> None:
         self._path = path
         self._sha256 = sha256
+        self._weights = weights or {}
         self._file = open(os.memfd_create("graph", os.MFD_CLOEXEC), "wb")  # noqa: SIM115 closed by open() or close()
         for part in parts:
             self._file.write(part)
@@ -269,6 +237,12 @@ class HeldGraph:
         import onnxruntime
 
         keep_freed_memory()
+        # The session computes with these very arrays: they must live as long as it does.
+        values = [onnxruntime.OrtValue.ortvalue_from_numpy(value) for value in self._weights.values()]
+        if values:
+            options.add_external_initializers(list(self._weights), values)
+            # What it packs it would keep beside them, for each graph.
+            options.add_session_config_entry("session.disable_prepacking", "1")
         with self._file:
             name = f"/proc/self/fd/{self._file.fileno()}"
             try:
@@ -276,8 +250,8 @@ class HeldGraph:
             # As in Session.run; a truncated file is InvalidProtobuf here, a wrong one InvalidGraph or Fail.
             except Exception as error:
                 raise VoiceLoadError(self._path, f"is no graph that onnxruntime can run: {error}") from error
-        return Session(self._path, session, self._sha256)
+        return Session(self._path, session, self._sha256, values)
 
 
 def hold(graph: GraphFile) -> HeldGraph:
-    return HeldGraph(graph.path, graph.sha256, [graph.content])
+    return HeldGraph(graph.path, graph.sha256, [graph.content], graph.weights)
