@@ -11,7 +11,8 @@ from edge_tts.documents import parse_yaml
 from edge_tts.errors import VoiceLoadError
 from edge_tts.models import FAMILIES, piper
 from edge_tts.models.base import VoiceSpec
-from edge_tts.models.session import MAX_DOCUMENT_BYTES, check_file, read_file, read_graph, read_verified
+from edge_tts.models.files import MAX_DOCUMENT_BYTES, check_file, read_file, read_verified
+from edge_tts.models.opening import Opener
 
 HUM = VoiceSpec(
     "hum", "hum", Path(), {}, 22050, ("en-US",), licence="Apache-2.0", source="a sine, made on the spot"
@@ -107,9 +108,12 @@ def _check(path: Path, spec: VoiceSpec) -> None:
 def verify(spec: VoiceSpec) -> None:
     """Read every file of *spec* and check it against its digest, graphs also for what they say they are. Raises
     VoiceLoadError. Loads nothing."""
-    for path in spec.files.values():
-        read = read_graph if path.suffix == ".onnx" else read_verified
-        read(path, spec.sha256.get(path.name))
+    opener = Opener(spec, threads=1)
+    for role, path in spec.files.items():
+        if path.suffix == ".onnx":
+            opener.read(role)
+        else:
+            read_verified(path, spec.sha256.get(path.name))
 
 
 def _spec(document: dict[str, Any], folder: Path) -> VoiceSpec:

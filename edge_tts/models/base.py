@@ -45,7 +45,7 @@ class VoiceSpec:
 
     @property
     def size_bytes(self) -> int:
-        return sum(path.stat().st_size for path in self.files.values() if path.exists())
+        return sum(path.stat().st_size for path in set(self.files.values()) if path.exists())
 
 
 def _ignore(warning: str) -> None: ...

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 from edge_tts.errors import VoiceLoadError
 from edge_tts.models.base import ModelTools, VoiceSpec
-from edge_tts.models.session import Session, open_session, read_verified
+from edge_tts.models.files import read_verified
+from edge_tts.models.opening import Opener
+from edge_tts.models.session import Session
 from edge_tts.speech import Reference
 
 if TYPE_CHECKING:
@@ -77,8 +79,7 @@ class Stages:
     """The graphs, open while they are needed."""
 
     def __init__(self, spec: VoiceSpec, tools: ModelTools, *, keep: bool) -> None:
-        self._spec = spec
-        self._tools = tools
+        self._opener = Opener(spec, tools.threads)
         self._keep = keep
         self._open: dict[str, dict[str, Session]] = {}
 
@@ -92,8 +93,7 @@ class Stages:
         return self._open[name]
 
     def _opened(self, role: str, inputs: tuple[str, ...]) -> Session:
-        path = self._spec.files[role]
-        graph = open_session(path, self._spec.sha256.get(path.name), self._tools.threads)
+        graph = self._opener.open(role)
         graph.require(inputs, ())
         return graph
 

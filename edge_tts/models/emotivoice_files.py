@@ -9,8 +9,10 @@ from edge_tts.errors import VoiceLoadError
 from edge_tts.models import vits_cut
 from edge_tts.models.base import ModelTools, VoiceSpec
 from edge_tts.models.emotivoice_frontend import Reader
+from edge_tts.models.files import GraphFile, read_verified
 from edge_tts.models.onnx_graph import Graph, GraphError
-from edge_tts.models.session import GraphFile, Session, hold, open_session, read_graph, read_verified
+from edge_tts.models.opening import Opener
+from edge_tts.models.session import Session, hold
 from edge_tts.speech import NEUTRAL
 from edge_tts.text.emotivoice_symbols import EDGE
 from edge_tts.text.pronouncing import PronouncingDictionary
@@ -42,21 +44,16 @@ class Graphs:
 
 def open_graphs(spec: VoiceSpec, tools: ModelTools) -> Graphs:
     """Raises VoiceLoadError naming the file at fault."""
-
-    def opened(role: str) -> Session:
-        path = spec.files[role]
-        return open_session(path, spec.sha256.get(path.name), tools.threads)
-
-    embedding, encoder, decoder = (opened(role) for role in ("embedding", "am_encoder", "am_decoder"))
+    opener = Opener(spec, tools.threads)
+    embedding, encoder, decoder = (opener.open(role) for role in ("embedding", "am_encoder", "am_decoder"))
     embedding.require(("input_ids",), ("style_embedding",))
     has_prosody = not encoder.inputs.isdisjoint(PROSODY_INPUTS)
     encoder.require((*ENCODER_INPUTS, *(PROSODY_INPUTS if has_prosody else ())), ("x", "d_outs"))
-    decoder.require(("x", "d_outs"), ("logmel",))
-    path = spec.files["voc"]
-    file = read_graph(path, spec.sha256.get(path.name))
+    decoder.require(("x", "d_outs"), ("logmel",), ("logmel",))
+    file = opener.read("voc")
     hop_samples, margin_frames = _window(file)
     vocoder = hold(file).open(tools.threads)
-    vocoder.require(("logmel",), ("wav",))
+    vocoder.require(("logmel",), ("wav",), ("wav",))
     return Graphs(embedding, encoder, decoder, vocoder, hop_samples, margin_frames)
 
 

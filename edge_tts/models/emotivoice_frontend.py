@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from edge_tts.models import ipa
+from edge_tts.models import english
 from edge_tts.speech import Alphabet, Sentence, Span
-from edge_tts.text import arpabet, emotivoice_symbols
+from edge_tts.text import emotivoice_symbols
 from edge_tts.text.chinese_words import breaths
 from edge_tts.text.emotivoice_symbols import Word
 from edge_tts.text.phonemes import Phonemizer
@@ -16,7 +15,6 @@ from edge_tts.text.pronouncing import PronouncingDictionary
 from edge_tts.text.sounds import words_only
 
 _MARKS = dict(zip("。！？；：，、…—,.!?;:\n", ".!?,,,,,,,.!?,,,", strict=True))
-_WORD_OR_MARK = re.compile(r"[^\W_]+(?:['’][^\W_]+)*|[^\w\s]")
 
 
 @dataclass(frozen=True)
@@ -50,27 +48,8 @@ class Reader:
             yield said, _MARKS.get(marks[-1:], "")
 
     def _english(self, span: Span, warnings: dict[str, None]) -> Iterator[tuple[list[Word], str]]:
-        if span.pronunciation is not None or span.language != "en":
-            yield from self._by_ipa(span, warnings)
-            return
-        for match in _WORD_OR_MARK.finditer(span.text):
-            written = match[0]
-            known = self.dictionary.get(written.lower().replace("’", "'"))
-            if known:
-                yield self._known([known], warnings), ""
-            elif written[0].isalnum():
-                yield from self._by_ipa(replace(span, text=written), warnings)
-            else:
-                yield [], _MARKS.get(written, "")
-
-    def _by_ipa(self, span: Span, warnings: dict[str, None]) -> Iterator[tuple[list[Word], str]]:
-        for clause in ipa.clauses(span, self.phonemizer):
-            said, unknown = arpabet.from_ipa(clause.ipa)
-            for letter in unknown:
-                warnings[f"unknown_phoneme: this voice has no sound near {letter!r}"] = None
-            # Beside Chinese, what follows a given pronunciation is a mark of Chinese.
-            mark = clause.terminator or (span.text[-1:] if span.pronunciation else "")
-            yield self._known(said, warnings), _MARKS.get(mark, "")
+        for words, mark in english.spoken(span, self.dictionary, self.phonemizer, warnings):
+            yield self._known(words, warnings), _MARKS.get(mark, "")
 
     def _known(self, words: Sequence[Sequence[str]], warnings: dict[str, None]) -> list[Word]:
         found = []

@@ -24,6 +24,7 @@ from edge_tts.models.gpt_sovits_frontend import Reader
 from edge_tts.models.gpt_sovits_sampling import Sampling
 from edge_tts.models.gpt_sovits_tokens import Prompt, Warn
 from edge_tts.models.level import LevelKeeper
+from edge_tts.models.opening import Opener
 from edge_tts.models.packs import Packs, recorded
 from edge_tts.models.pieces import cuts
 from edge_tts.models.session import check_sound
@@ -138,13 +139,13 @@ class GptSovits:
             found["sv_emb"] = self._once("speaker_encoder", wave)["sv_emb"]
         if "prompt_encoder" in self._spec.files:
             given = {"ref_audio": padded.samples[None], "sv_emb": found.pop("sv_emb")}
-            made = gpt_sovits_files.opened(self._spec, self._tools, "prompt_encoder").run(given)
+            made = Opener(self._spec, self._tools.threads).open("prompt_encoder").run(given)
             return found | {name: made[name] for name in ("ge", "ge_advanced")}
         return found | {"ref_audio": padded.samples[None]}
 
     def _once(self, role: str, wave: Floats) -> dict[str, Any]:
         """What a graph with one input and one output says of *wave*, under the name of its kind."""
-        graph = gpt_sovits_files.opened(self._spec, self._tools, role)
+        graph = Opener(self._spec, self._tools.threads).open(role)
         if len(graph.inputs) != 1 or len(graph.outputs) != 1:
             raise VoiceLoadError(
                 self._spec.files[role], f"expected one input and one output, found {sorted(graph.inputs)}"

@@ -11,9 +11,11 @@ from dataclasses import dataclass, fields
 
 from edge_tts.errors import VoiceLoadError
 from edge_tts.models.base import ModelTools, VoiceSpec
+from edge_tts.models.files import read_verified
 from edge_tts.models.gpt_sovits_frontend import Reader
 from edge_tts.models.gpt_sovits_sampling import Sampling
-from edge_tts.models.session import Session, open_session, read_verified
+from edge_tts.models.opening import Opener
+from edge_tts.models.session import Session
 from edge_tts.speech import NEUTRAL, Reference
 from edge_tts.text.pronouncing import PronouncingDictionary
 from edge_tts.text.wordpiece import UNKNOWN
@@ -61,11 +63,6 @@ class Graphs:
         return "logits" in self.first.outputs
 
 
-def opened(spec: VoiceSpec, tools: ModelTools, role: str) -> Session:
-    path = spec.files[role]
-    return open_session(path, spec.sha256.get(path.name), tools.threads)
-
-
 def open_graphs(spec: VoiceSpec, tools: ModelTools) -> Graphs:
     """Raises VoiceLoadError naming the file at fault."""
     is_split = "vocoder" in spec.files
@@ -73,7 +70,8 @@ def open_graphs(spec: VoiceSpec, tools: ModelTools) -> Graphs:
     missing = sorted(wanted - set(spec.files))
     if missing:
         raise VoiceLoadError(spec.folder, f"voice.yaml lists no file for {', '.join(missing)}")
-    encoder, first, stage = (opened(spec, tools, role) for role in ("t2s_encoder", "t2s_first", "t2s_stage"))
+    opener = Opener(spec, tools.threads)
+    encoder, first, stage = (opener.open(role) for role in ("t2s_encoder", "t2s_first", "t2s_stage"))
     keeps = _memory(stage, is_genie="logits" not in first.outputs)
     if "logits" in first.outputs:
         encoder.require(("ssl_content",), ("prompts",))
@@ -83,13 +81,14 @@ def open_graphs(spec: VoiceSpec, tools: ModelTools) -> Graphs:
         encoder.require(GENIE_INPUTS, ("x", "prompts"))
         first.require(("x", "prompts"), ("y", *keeps))
         stage.require(("iy", *keeps.values()), ("y", "stop_condition_tensor", *keeps))
-    latent = opened(spec, tools, "latent" if is_split else "vits")
+    latent = opener.open("latent" if is_split else "vits")
     of_latent = latent.inputs & (OF_PERSON | OPTIONAL)
-    latent.require(("text_seq", "pred_semantic", *of_latent), ("z", "g") if is_split else ("audio",))
-    vocoder = opened(spec, tools, "vocoder") if is_split else None
+    made = ("z", "g") if is_split else ("audio",)
+    latent.require(("text_seq", "pred_semantic", *of_latent), made, {"audio"})
+    vocoder = opener.open("vocoder") if is_split else None
     if vocoder is not None:
-        vocoder.require(("z", "g"), ("audio",))
-    bert = opened(spec, tools, "bert") if "bert" in spec.files else None
+        vocoder.require(("z", "g"), ("audio",), {"audio"})
+    bert = opener.open("bert") if "bert" in spec.files else None
     if bert is not None:
         bert.require({"input_ids", "attention_mask"} | (bert.inputs & {"token_type_ids", "repeats"}), ())
     return Graphs(encoder, first, stage, latent, vocoder, bert, keeps, keeps)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from edge_tts.errors import UnsupportedPronunciationError
-from edge_tts.models import ipa
+from edge_tts.models import english
 from edge_tts.speech import Alphabet, Reference, Sentence, Span
-from edge_tts.text import arpabet, gpt_sovits_symbols
+from edge_tts.text import gpt_sovits_symbols
 from edge_tts.text.chinese_words import BREATH
 from edge_tts.text.gpt_sovits_symbols import MARKS, Run, is_mark
 from edge_tts.text.languages import by_script, primary
@@ -22,7 +22,6 @@ from edge_tts.text.sounds import words_only
 FIRST = Run((".",), ("。",), (1,))
 """Before every text, or the first syllable may be swallowed; and after one without a mark."""
 
-_WORD_OR_MARK = re.compile(r"[^\W_]+(?:['’][^\W_]+)*|[^\w\s]")
 _JAPANESE_MARK = re.compile(r"([。！？、，…,.!?\s]+)")
 
 
@@ -81,26 +80,9 @@ class Reader:
             yield _syllables(syllables(text), warnings)
 
     def _english(self, span: Span, warnings: dict[str, None]) -> Iterator[Run]:
-        if span.pronunciation is not None or span.language != "en":
-            yield from self._by_ipa(span, warnings)
-            return
-        for match in _WORD_OR_MARK.finditer(span.text):
-            written = match[0]
-            known = self.dictionary.get(written.lower().replace("’", "'"))
-            if known:
-                yield _arpabet(known, warnings)
-            elif written[0].isalnum():
-                yield from self._by_ipa(replace(span, text=written), warnings)
-            else:
-                yield _mark(written)
-
-    def _by_ipa(self, span: Span, warnings: dict[str, None]) -> Iterator[Run]:
-        for clause in ipa.clauses(span, self.phonemizer):
-            said, unknown = arpabet.from_ipa(clause.ipa)
-            for letter in unknown:
-                warnings[f"unknown_phoneme: this voice has no sound near {letter!r}"] = None
-            yield _arpabet([symbol for word in said for symbol in word], warnings)
-            yield _mark(clause.terminator or (span.text[-1:] if span.pronunciation else ""))
+        for words, mark in english.spoken(span, self.dictionary, self.phonemizer, warnings):
+            yield _arpabet([symbol for word in words for symbol in word], warnings)
+            yield _mark(mark)
 
 
 def _syllables(said: Sequence[Syllable], warnings: dict[str, None]) -> Run:

@@ -95,7 +95,7 @@ def _message(number: int, content: bytes) -> bytes:
     return _header(number, len(content)) + content
 
 
-def _text(field: Field) -> str:
+def text(field: Field) -> str:
     if isinstance(field.value, int):
         raise GraphError("no ONNX file: a number where a name belongs")
     return bytes(field.value).decode("utf-8", "replace")
@@ -140,7 +140,7 @@ class Node:
     def text(self, name: str) -> str:
         content = self.attributes.get(name)
         strings = (
-            [] if content is None else [_text(f) for f in fields(content) if f.number == ATTRIBUTE_STRING]
+            [] if content is None else [text(f) for f in fields(content) if f.number == ATTRIBUTE_STRING]
         )
         return strings[0] if strings else ""
 
@@ -155,16 +155,16 @@ def _node(raw: View, content: View) -> Node:
     attributes: dict[str, View] = {}
     for field in fields(content):
         if field.number == NODE_INPUT:
-            inputs.append(_text(field))
+            inputs.append(text(field))
         elif field.number == NODE_OUTPUT:
-            outputs.append(_text(field))
+            outputs.append(text(field))
         elif field.number == NODE_OP_TYPE:
-            op_type = _text(field)
+            op_type = text(field)
         elif field.number == NODE_ATTRIBUTE:
             view = _view(field)
             for part in fields(view):
                 if part.number == ATTRIBUTE_NAME:
-                    attributes[_text(part)] = view
+                    attributes[text(part)] = view
                 elif part.number in (ATTRIBUTE_GRAPH, ATTRIBUTE_GRAPHS):
                     captured |= _mentioned(_view(part))
     return Node(op_type, tuple(inputs), tuple(outputs), frozenset(captured), raw, attributes)
@@ -182,7 +182,7 @@ def _mentioned(subgraph: View) -> set[str]:
 
 
 def _named(message: View, number: int) -> str:
-    return next((_text(field) for field in fields(message) if field.number == number), "")
+    return next((text(field) for field in fields(message) if field.number == number), "")
 
 
 @dataclass(frozen=True)

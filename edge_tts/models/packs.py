@@ -19,7 +19,8 @@ from edge_tts.audio import read_sound
 from edge_tts.cache import Embedding, EmbeddingCache, digest
 from edge_tts.errors import BadClipError
 from edge_tts.models.base import VoiceSpec
-from edge_tts.models.session import read_verified
+from edge_tts.models.files import read_verified
+from edge_tts.models.opening import WEIGHTS
 from edge_tts.speech import Audio, Reference
 
 log = logging.getLogger(__name__)
@@ -34,7 +35,8 @@ class Packs:
     def __init__(self, spec: VoiceSpec, roles: Iterable[str], embeddings: EmbeddingCache) -> None:
         """*roles*: the graphs whose answers are kept; those that the voice has not count for nothing."""
         self._spec = spec
-        self._roles = [role for role in roles if role in spec.files]
+        with_weights = (each for role in roles for each in (role, f"{role}{WEIGHTS}"))
+        self._roles = [role for role in with_weights if role in spec.files]
         self._embeddings = embeddings
 
     def of(self, clip: Reference, hear: Callable[[Reference], Embedding]) -> Embedding:

@@ -20,11 +20,12 @@ from numpy.typing import NDArray
 from edge_tts.errors import SynthesisError, UnknownSpeakerError, UnsupportedPronunciationError, VoiceLoadError
 from edge_tts.models import ipa, vits_cut
 from edge_tts.models.base import ModelTools, VoiceSpec
+from edge_tts.models.files import GraphFile
 from edge_tts.models.level import LevelKeeper
 from edge_tts.models.onnx_graph import Graph, GraphError, embedding_rows
 from edge_tts.models.pieces import cuts
 from edge_tts.models.piper_config import BOS, EOS, PAD, PiperConfig, parse_config, spec
-from edge_tts.models.session import GraphFile, HeldGraph, Session, check_sound, hold, read_graph
+from edge_tts.models.session import HeldGraph, Session, check_sound, hold, read_graph
 from edge_tts.models.vits_cut import Cut
 from edge_tts.speech import Audio, Explanation, Sentence, Span
 from edge_tts.text.sounds import words_only

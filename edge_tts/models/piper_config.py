@@ -12,7 +12,7 @@ from typing import Any
 
 from edge_tts.errors import VoiceLoadError
 from edge_tts.models.base import VoiceSpec
-from edge_tts.models.session import MAX_DOCUMENT_BYTES, read_file
+from edge_tts.models.files import MAX_DOCUMENT_BYTES, read_file
 
 BOS, PAD, EOS = "^", "_", "$"
 PHONEME_TYPES = ("espeak", "text")

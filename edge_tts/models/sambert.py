@@ -18,10 +18,11 @@ from edge_tts.models import sambert_frontend, sambert_steps
 from edge_tts.models.base import ModelTools, VoiceSpec
 from edge_tts.models.emotion import with_emotion
 from edge_tts.models.level import LevelKeeper
+from edge_tts.models.opening import Opener
 from edge_tts.models.pieces import cuts, inner
 from edge_tts.models.sambert_config import Floats, Host, SambertConfig, read_config, read_host
 from edge_tts.models.sambert_source import Source, voiced
-from edge_tts.models.session import Session, check_sound, open_session
+from edge_tts.models.session import Session, check_sound
 from edge_tts.speech import NEUTRAL, Audio, Emotion, Explanation, Prosody, Sentence
 from edge_tts.text import sambert_symbols
 from edge_tts.text.sambert_symbols import EMOTIONS, Symbol, Word
@@ -40,6 +41,10 @@ CONTRACT = {
 """Role → inputs and outputs; decoder and vocoder depend on the voice."""
 
 DECODER_INPUTS = ("mel_frame", "memory_step", "memory", "x_k", "x_v", "step", "x_band", "h_band", "mem_len")
+BOUNDED = ("pitch", "energy", "log_dur", "dec_out", "output", "wav")
+STEPS = ("duration", "am_dec")
+"""Run for every phone or third frame: too little work at a time to be shared among threads."""
+
 ROLES = (*CONTRACT, "am_dec", "voc")
 
 
@@ -270,11 +275,10 @@ def load(spec: VoiceSpec, tools: ModelTools) -> Sambert:
         "am_dec": (DECODER_INPUTS, ("dec_out", *letters)),
         "voc": (("mel",) if host.f0 is None else ("mel", "phase", "noise"), ("wav",)),
     }
-    graphs = {}
+    opener = Opener(spec, tools.threads)
+    graphs = {role: opener.open(role, 1 if role in STEPS else None) for role in contract}
     for role, (inputs, outputs) in contract.items():
-        path = spec.files[role]
-        graphs[role] = open_session(path, spec.sha256.get(path.name), tools.threads)
-        graphs[role].require(inputs, outputs)
+        graphs[role].require(inputs, outputs, BOUNDED)
     try:
         model = Sambert(spec, tools, config, host, graphs)
         model.warm_up()

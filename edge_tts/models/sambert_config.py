@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from edge_tts.errors import VoiceLoadError
 from edge_tts.models.base import VoiceSpec
-from edge_tts.models.session import read_verified
+from edge_tts.models.files import read_verified
 
 Floats = NDArray[np.float32]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from edge_tts.models import ipa
+from edge_tts.models import english
 from edge_tts.speech import Alphabet, Sentence, Span
-from edge_tts.text import arpabet, sambert_symbols
+from edge_tts.text import sambert_symbols
 from edge_tts.text.chinese_words import BREATH, breaths
 from edge_tts.text.phonemes import Phonemizer
 from edge_tts.text.sambert_symbols import Word
@@ -49,11 +49,8 @@ def _chinese(span: Span, warnings: dict[str, None]) -> Iterator[tuple[list[Word]
 def _english(
     span: Span, phonemizer: Phonemizer, warnings: dict[str, None]
 ) -> Iterator[tuple[list[Word], str]]:
-    for clause in ipa.clauses(span, phonemizer):
-        said, unknown = arpabet.from_ipa(clause.ipa)
-        for letter in unknown:
-            warnings[f"unknown_phoneme: this voice has no sound near {letter!r}"] = None
-        yield [sambert_symbols.english(word) for word in said], clause.terminator
+    for said, mark in english.by_ipa(span, phonemizer, warnings):
+        yield [sambert_symbols.english(word) for word in said], mark
 
 
 def _mark(marks: str) -> int:

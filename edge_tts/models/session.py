@@ -159,8 +159,8 @@ def read_graph(path: Path, sha256: str | None, weights: Weights | None = None) -
             return graph
         if weights is None:
             raise GraphError(
-                f"its weights {external[0].name!r} lie in another file, {external[0].location!r}, which voice.yaml does not"
-                " name (for a graph of the role x, files.x_weights) or which this family does not take"
+                f"its weights {external[0].name!r} lie in another file, {external[0].location!r}, which is not in"
+                " voice.yaml (as x_weights for a graph of the role x) or which this family does not take"
             )
         both = hashlib.sha256(f"{graph.sha256} {weights.sha256}".encode()).hexdigest()
         return replace(graph, sha256=both, weights=weights.arrays(external))

@@ -20,8 +20,9 @@ from edge_tts.models import two_stage_frontend as frontend
 from edge_tts.models.base import ModelTools, VoiceSpec
 from edge_tts.models.emotion import with_emotion
 from edge_tts.models.level import LevelKeeper
+from edge_tts.models.opening import Opener
 from edge_tts.models.pieces import cuts
-from edge_tts.models.session import Session, check_sound, open_session
+from edge_tts.models.session import Session, check_sound
 from edge_tts.models.source_filter import HOP, Filters, SourceFilter
 from edge_tts.models.two_stage_files import Frontend, PitchRange, read_frontend
 from edge_tts.models.two_stage_frontend import Phrase
@@ -259,11 +260,11 @@ def load(spec: VoiceSpec, tools: ModelTools) -> TwoStage:
     if missing:
         raise VoiceLoadError(spec.folder, f"voice.yaml lists no file for {', '.join(missing)}")
     table = read_frontend(spec)
-    graphs = Graphs(
-        encoder=_open(spec, tools, "encoder", ENCODER_INPUTS, ENCODER_OUTPUTS),
-        decoder=_open(spec, tools, "decoder", DECODER_INPUTS, DECODER_OUTPUTS),
-        vocoder=_open(spec, tools, "vocoder", VOCODER_INPUTS, VOCODER_OUTPUTS),
-    )
+    opener = Opener(spec, tools.threads)
+    graphs = Graphs(*(opener.open(role) for role in ("encoder", "decoder", "vocoder")))
+    graphs.encoder.require(ENCODER_INPUTS, ENCODER_OUTPUTS, ("log_duration", "pitch", "energy"))
+    graphs.decoder.require(DECODER_INPUTS, DECODER_OUTPUTS, ("mel", "f0"))
+    graphs.vocoder.require(VOCODER_INPUTS, VOCODER_OUTPUTS, VOCODER_OUTPUTS)
     model = TwoStage(spec, tools, table, graphs)
     try:
         model.warm_up()
@@ -272,12 +273,3 @@ def load(spec: VoiceSpec, tools: ModelTools) -> TwoStage:
             spec.folder, f"its graphs do not fit together or to frontend.json: {error}"
         ) from error
     return model
-
-
-def _open(
-    spec: VoiceSpec, tools: ModelTools, role: str, inputs: tuple[str, ...], outputs: tuple[str, ...]
-) -> Session:
-    path = spec.files[role]
-    session = open_session(path, spec.sha256.get(path.name), tools.threads)
-    session.require(inputs, outputs)
-    return session

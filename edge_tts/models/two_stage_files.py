@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from edge_tts.errors import VoiceLoadError
 from edge_tts.models.base import VoiceSpec
-from edge_tts.models.session import read_verified
+from edge_tts.models.files import read_verified
 from edge_tts.models.two_stage_frontend import END, START
 
 
