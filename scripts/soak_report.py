@@ -36,7 +36,7 @@ class Soak:
     """What was seen."""
 
     before: Sample
-    """With the voices warm, the callers connected and nothing to do."""
+    """With the voices warm and nobody connected."""
 
     samples: list[Sample]
     ended: list[int]

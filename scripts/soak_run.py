@@ -34,8 +34,8 @@ async def soak(house: Household, n_announcements: int, seconds: float | None, id
     """*seconds*: for so long, however many announcements that is."""
     async with opened(house.daemon.url, house.broker.port) as crowd:
         await _warm_up(crowd)
-        await asyncio.sleep(SETTLING_S)
-        before = await asyncio.to_thread(house.sample)
+    before = await _at_rest(house)
+    async with opened(house.daemon.url, house.broker.port) as crowd:
         start_s = time.monotonic()
         residents = Residents(crowd, seed=1)
         stop = asyncio.Event()
@@ -44,8 +44,8 @@ async def soak(house: Household, n_announcements: int, seconds: float | None, id
         async with _watched(house, lambda: crowd.book.n_ended + residents.done["sound"]) as (samples, ended):
             await residents.live(sys.maxsize if seconds else n_announcements, stop)
             duration_s = time.monotonic() - start_s
-            await asyncio.sleep(SETTLING_S)
-        after = await asyncio.to_thread(house.sample)
+            await asyncio.sleep(SAMPLE_EVERY_S)
+    after = await _at_rest(house)
     idle = await asyncio.to_thread(measure_idle, house, idle_s)
     outcomes = [event for request in crowd.book.requests.values() for event in request.outcomes]
     heard = [event for event in outcomes if "first_audio_ms" in event]
@@ -63,6 +63,11 @@ async def soak(house: Household, n_announcements: int, seconds: float | None, id
         peak_mb=house.peak_mb(),
         idle=idle,
     )
+
+
+async def _at_rest(house: Household) -> Sample:
+    await asyncio.sleep(SETTLING_S)
+    return await asyncio.to_thread(house.sample)
 
 
 async def _warm_up(crowd: Crowd) -> None:
