@@ -14,9 +14,10 @@ from typing import Any
 
 from scripts import texts
 from scripts.crowd import Crowd, opened
-from scripts.household import SETTLING_S, VOICES, Household, Sample, running, settled
+from scripts.household import SETTLING_S, VOICES, Household, Sample, running
 from scripts.residents import Residents
 from scripts.soak_report import CACHE_MB, LIMIT_MB, MAX_JOBS, Soak, figures, page, plot
+from tests.house import wait_until
 
 CONFIG: dict[str, dict[str, Any]] = {
     "audio": {"sink": "null", "null_pace": 1000.0},
@@ -102,7 +103,7 @@ async def _watched(
 
 
 def measure_idle(house: Household, seconds: float) -> dict[str, dict[str, float]]:
-    settled(house)
+    wait_until(house.is_connected, 60)
     connected = house.wake_ups_per_s(seconds)
     house.broker.stop()
     return {"with a broker": connected, "without its broker": house.wake_ups_per_s(seconds)}
