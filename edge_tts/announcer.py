@@ -10,10 +10,11 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
-from edge_tts.audio import read_sound, volume_gain
+from edge_tts import chimes
+from edge_tts.audio import volume_gain
 from edge_tts.config import Config
 from edge_tts.dispatcher import Dispatcher
-from edge_tts.errors import SpeechError
+from edge_tts.errors import SpeechError, UnknownChimeError
 from edge_tts.jobs import Job
 from edge_tts.journal import Journal
 from edge_tts.metrics import Metrics
@@ -95,14 +96,12 @@ class Announcer:
         return volume_gain(self._status.state.volume if request.volume is None else request.volume)
 
     def chime_of(self, request: SpeakRequest) -> Audio | None:
-        """On the synth thread; None without one. Raises OSError or ValueError."""
-        name = self._config.audio.chime if request.chime is None else request.chime
-        if not name:
-            return None
-        path = self._config.audio.sounds_dir / f"{name}.wav"
-        if path.parent != self._config.audio.sounds_dir:
-            raise ValueError("a chime is a name without folders")
-        return read_sound(path)
+        """On the synth thread; None without one. Raises UnknownChimeError."""
+        audio = self._config.audio
+        name = audio.chime if request.chime is None else request.chime
+        if name == chimes.ANY:
+            name = audio.chime or chimes.BUNDLED[0]
+        return chimes.read(name, audio.sounds_dir) if name else None
 
 
 class _Turn:
@@ -174,7 +173,7 @@ class _Turn:
     async def _chime(self) -> Audio | None:
         try:
             return await self._announcer.renderer.call(self._announcer.chime_of, self._job.request)
-        except (OSError, ValueError) as error:
+        except UnknownChimeError as error:
             log.warning("chime: %s", error)
             self._job.warn(f"unknown_chime:{self._job.request.chime or 'the configured one'}")
             return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import struct
 import wave
@@ -135,11 +136,14 @@ def read_wav(path: Path) -> Audio:
         raise ValueError(f"{path}: no WAV file: {error}") from error
 
 
-def read_sound(path: Path) -> Audio:
-    """Any file libsndfile knows, mixed to mono; raises OSError or ValueError."""
+def read_sound(path: Path, limit_s: float = math.inf) -> Audio:
+    """Any file libsndfile knows, mixed to mono; raises OSError, or ValueError for what is none or lasts too long."""
     import soundfile
 
     try:
+        duration_s = soundfile.info(path).duration
+        if not duration_s <= limit_s:
+            raise ValueError(f"{path.name}: it lasts {duration_s:.0f} s, at most {limit_s:.0f} are played")
         samples, sample_rate = soundfile.read(path, dtype="float32", always_2d=True)
     except soundfile.LibsndfileError as error:
         raise ValueError(f"{path}: {error}") from error

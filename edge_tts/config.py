@@ -59,7 +59,8 @@ class AudioConfig:
     """How long a job waits for a device that vanished before it fails."""
 
     chime: str | None = None
-    """Sound before speech: a WAV in `sounds_dir`, by name without ending; null: none."""
+    """Sound before speech: "gong", "bell", "soft", or a file in `sounds_dir` by its name without ending; null: none
+    but for requests that ask for one."""
 
     sounds_dir: Path = Path("sounds")
 

@@ -6,7 +6,7 @@ SpeechError
 │   ├── UnknownVoiceError, UnknownSpeakerError, UnknownLanguageError
 │   ├── TextTooLongError, NothingToSayError, MarkupError, UnsupportedPronunciationError
 │   ├── BadJsonError, InvalidFieldError, BodyTooLargeError
-│   ├── UnknownJobError, UnknownReferenceError, BadClipError
+│   ├── UnknownJobError, UnknownReferenceError, UnknownChimeError, BadClipError
 │   ├── ShuttingDownError, KeptForRestartError
 │   └── QueueFullError    try again later (HTTP 429)
 ├── PoisonError           a text that ends the daemon
@@ -90,6 +90,15 @@ class BadClipError(RequestError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"the clip cannot be used: {reason}")
+
+
+class UnknownChimeError(RequestError):
+    """No sound of that name, or one that cannot be played."""
+
+    code = "unknown_chime"
+
+    def __init__(self, name: str, known: Iterable[str], reason: str = "there is none of that name") -> None:
+        super().__init__(f"chime {name[:100]!r}: {reason}; there are: {', '.join(known)}")
 
 
 class TextTooLongError(RequestError):

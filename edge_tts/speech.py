@@ -221,7 +221,7 @@ class SpeakRequest:
     """Wall-clock time of the start, Unix seconds."""
 
     chime: str | None = None
-    """None: as configured; "": none."""
+    """None: as configured; "": none; "default": the configured one, or the first there is."""
 
     repeat: int = 1
     source: str = ""

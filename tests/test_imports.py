@@ -20,6 +20,7 @@ STAIRCASE = (
         "door_config",
         "config",
         "audio",
+        "chimes",
         "cache",
         "text",
         "models",

@@ -106,7 +106,7 @@ def test_null_is_as_if_absent() -> None:
         ("emotion", "Sad", Emotion("sad")),
         ("emotion", {"name": "sad"}, Emotion("sad", 1.0)),
         ("chime", False, ""),
-        ("chime", True, None),
+        ("chime", True, "default"),
         ("chime", "gong", "gong"),
         ("speaker", 3, "3"),
         ("id", 222, "222"),

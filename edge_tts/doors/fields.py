@@ -111,9 +111,9 @@ def _moment(name: str, value: Any) -> float:
 
 
 def _chime(name: str, value: Any) -> str | None:
-    """Sound before speech: a name, false for none, true for the configured one."""
+    """Sound before speech: a name, false for none, true for the configured one or else a bundled one."""
     if isinstance(value, bool):
-        return None if value else ""
+        return "default" if value else ""
     return _string(name, value)
 
 
