@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
@@ -15,6 +15,7 @@ from edge_tts.audio import volume_gain
 from edge_tts.config import Config
 from edge_tts.dispatcher import Dispatcher
 from edge_tts.errors import SpeechError, UnknownChimeError
+from edge_tts.given_sound import GivenSound
 from edge_tts.jobs import Job
 from edge_tts.journal import Journal
 from edge_tts.metrics import Metrics
@@ -42,8 +43,8 @@ class Announcer:
         updates: Updates,
         dispatcher: Dispatcher,
     ) -> None:
-        self.last: SpeakRequest | None = None
-        """The last one that was spoken."""
+        self.last: tuple[SpeakRequest, GivenSound | None] | None = None
+        """The last one that was spoken, with its sound if it was one."""
 
         self.renderer = renderer
         self.player = player
@@ -121,18 +122,15 @@ class _Turn:
         queued_s = self._started_s - job.accepted_s
         announcer.metrics.queue_time.observe(queued_s)
         self._update(queued_ms=round(queued_s * 1000))
-        announcer.journal.begin(job.name)
-        if job.plan is None:
-            # It may be what ended the daemon: counted too late, it would do so for ever.
-            await announcer.journal.caught_up()
-        plan = await self._plan()
+        given_sound = job.sound  # the job forgets it when it ends
+        said = await self._pieces(given_sound)
         chime = await self._chime()
         if job.interruption:
             # Stopped while it was being prepared; from here to the player there is no gap.
             event_type, code = job.interruption
             announcer.dispatcher.end(job, event_type, code=code)
             return
-        async with aclosing(announcer.renderer.stream(plan)) as pieces:
+        async with aclosing(said) as pieces:
             playback = await announcer.player.play(
                 pieces,
                 name=job.name,
@@ -141,7 +139,7 @@ class _Turn:
                 on_first_block=self._on_first_block,
                 on_piece=self._on_piece,
             )
-            announcer.last = job.request
+            announcer.last = (job.request, given_sound)
             # Told before the voice, which may be in the middle of a long piece, is closed.
             self._end(playback)
 
@@ -151,13 +149,24 @@ class _Turn:
             "spoken_ms": round(playback.spoken_s * 1000),
             "audio_ms": round(self._audio_s * 1000),
         }
-        if self._audio_s:
+        if self._audio_s and job.sound is None:
             figures["rtf"] = round(self._synthesis_s / self._audio_s, 4)
         if playback.is_complete:
             end(job, EventType.FINISHED, **figures)
         else:
             event_type, code = job.interruption or (EventType.INTERRUPTED, "cancelled")
             end(job, event_type, code=code, **figures)
+
+    async def _pieces(self, given_sound: GivenSound | None) -> AsyncGenerator[Piece, None]:
+        """Of the sound, or of the text, which is in the journal."""
+        announcer, job = self._announcer, self._job
+        if given_sound is not None:
+            return given_sound.pieces(job.request.repeat)
+        announcer.journal.begin(job.name)
+        if job.plan is None:
+            # It may be what ended the daemon: counted too late, it would do so for ever.
+            await announcer.journal.caught_up()
+        return announcer.renderer.stream(await self._plan())
 
     async def _plan(self) -> Plan:
         """What is to be said of it."""
@@ -192,7 +201,8 @@ class _Turn:
     def _on_first_block(self) -> None:
         job, now_s = self._job, time.monotonic()
         first_audio_s = now_s - job.accepted_s
-        self._announcer.metrics.first_audio.labels(job.latest.voice).observe(now_s - self._started_s)
+        if job.sound is None:
+            self._announcer.metrics.first_audio.labels(job.latest.voice).observe(now_s - self._started_s)
         self._update(event_type=EventType.STARTED, first_audio_ms=round(first_audio_s * 1000))
         self._announcer.updates.publish(job.latest)
 

@@ -145,10 +145,9 @@ class Dispatcher:
 
     def take_up(self) -> None:
         """Go on with what waited when the daemon ended."""
-        now = moment_now()
         for entry in self._left_over:
             if entry.request is not None:
-                self._take_up(entry, entry.request, now)
+                self._take_up(entry, entry.request, moment_now())
         self._left_over = []
 
     def _take_up(self, entry: Entry, request: SpeakRequest, now: Moment) -> None:
@@ -290,9 +289,11 @@ class Dispatcher:
             await asyncio.wait({self._queue.speaking.outcome}, timeout=WIND_DOWN_S)
 
     def _keep_for_restart(self) -> None:
-        """Whoever waits for an outcome is told that it comes later."""
-        for job in self._queue.clear() + self._all_scheduled():
-            self._unschedule(job)
-            job.cancel_expiry()
-            job.outcome.set_exception(KeptForRestartError(job.name))
-            job.outcome.exception()  # nobody may be waiting
+        """Whoever waits for an outcome is told that it comes later. A sound is not kept."""
+        for job in [*self._queue.all_waiting(), *self._all_scheduled()]:
+            if job.sound is None:
+                self._queue.remove(job)
+                self._unschedule(job)
+                job.cancel_expiry()
+                job.outcome.set_exception(KeptForRestartError(job.name))
+                job.outcome.exception()  # nobody may be waiting

@@ -7,8 +7,9 @@ SpeechError
 │   ├── TextTooLongError, NothingToSayError, MarkupError, UnsupportedPronunciationError
 │   ├── BadJsonError, InvalidFieldError, BodyTooLargeError
 │   ├── UnknownJobError, UnknownReferenceError, UnknownChimeError, BadClipError
+│   ├── BadSoundError, SoundTooLongError, SoundBrokenOffError
 │   ├── ShuttingDownError, KeptForRestartError
-│   └── QueueFullError    try again later (HTTP 429)
+│   └── QueueFullError    try again later (HTTP 429): SoundsFullError
 ├── PoisonError           a text that ends the daemon
 ├── VoiceError            an installed voice: VoiceLoadError, SynthesisError, MemoryBudgetError
 └── DeviceError           the sound device
@@ -90,6 +91,30 @@ class BadClipError(RequestError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"the clip cannot be used: {reason}")
+
+
+class BadSoundError(RequestError):
+    """Given in place of a text, and no sound that can be played."""
+
+    code = "bad_sound"
+
+
+class SoundTooLongError(RequestError):
+    """Given in place of a text, and longer than is kept in memory."""
+
+    code = "sound_too_long"
+
+    def __init__(self, limit_s: float) -> None:
+        super().__init__(f"a sound of this sample rate may be {limit_s:.0f} s long; send it in parts")
+
+
+class SoundBrokenOffError(RequestError):
+    """The rest of a sound that was being sent did not come."""
+
+    code = "sound_broken_off"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the sound broke off: {reason}")
 
 
 class UnknownChimeError(RequestError):
@@ -177,6 +202,15 @@ class QueueFullError(RequestError):
     def __init__(self, limit: int) -> None:
         super().__init__(
             f"{limit} requests are waiting already (queue.max_jobs); try again when some are spoken"
+        )
+
+
+class SoundsFullError(QueueFullError):
+    """Sounds wait that take all the memory there is for them."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        RequestError.__init__(
+            self, f"sounds of {limit_bytes >> 20} MB wait or are being sent; try again when some are played"
         )
 
 

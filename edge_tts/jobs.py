@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from edge_tts.errors import QueueFullError
+from edge_tts.given_sound import GivenSound
 from edge_tts.speech import EventType, JobEvent, Priority, SpeakRequest
 from edge_tts.synthesizer import Plan
 
@@ -63,6 +64,9 @@ class Job:
     """The request's, until a last progress message is promoted."""
 
     latest: JobEvent
+    sound: GivenSound | None = None
+    """Played in place of the text; not in the journal."""
+
     first_sentence: int = 0
     """Index; what is before it was heard before a restart."""
 
@@ -82,7 +86,7 @@ class Job:
         """Set the outcome; returns it."""
         self.cancel_expiry()
         self.latest = replace(self.latest, event_type=event_type, warnings=tuple(self.warnings), **details)
-        self.plan = None  # ten times the text, which stays for `queue.history`
+        self.plan = self.sound = None  # ten times the text, which stays for `queue.history`
         self.outcome.set_result(self.latest)
         return self.latest
 
@@ -94,7 +98,13 @@ class Job:
 
 
 def new_job(
-    name: str, request: SpeakRequest, plan: Plan | None, accepted_s: float, ttl_s: float, delay_s: float
+    name: str,
+    request: SpeakRequest,
+    plan: Plan | None,
+    accepted_s: float,
+    ttl_s: float,
+    delay_s: float,
+    sound: GivenSound | None = None,
 ) -> Job:
     """A job that waits; *accepted_s* is monotonic."""
     queued = JobEvent(
@@ -103,7 +113,7 @@ def new_job(
     if plan:
         queued = replace(queued, voice=plan.voice, n_sentences=len(plan.sentences))
         queued = replace(queued, warnings=first_warnings(plan.warnings))
-    job = Job(name, request, plan, accepted_s, accepted_s + delay_s + ttl_s, request.priority, queued)
+    job = Job(name, request, plan, accepted_s, accepted_s + delay_s + ttl_s, request.priority, queued, sound)
     job.warn(*queued.warnings)
     return job
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import time
+from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,3 +40,8 @@ def elapsed_s(then: Moment, now: Moment) -> float:
         return max(0.0, now.boot_s - then.boot_s)
     passed_s = now.wall_s - then.wall_s
     return passed_s if 0.0 <= passed_s <= BELIEVABLE_S else 0.0
+
+
+def name_of_run(others: Container[str]) -> str:
+    """The start of our jobs' names. A box without a battery may start twice at the same time."""
+    return next(name for number in itertools.count(int(time.time())) if (name := f"{number:x}") not in others)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Container
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AbstractContextManager, aclosing, asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -23,9 +23,11 @@ from edge_tts.errors import (
     UnknownJobError,
     UnknownVoiceError,
 )
+from edge_tts.given_sound import GivenSound, check_room
 from edge_tts.jobs import new_job
 from edge_tts.journal import Journal, open_journal
 from edge_tts.metrics import Metrics
+from edge_tts.moments import name_of_run
 from edge_tts.player import Player
 from edge_tts.receipts import Receipt, Receipts
 from edge_tts.renderer import Renderer
@@ -55,7 +57,7 @@ class Service:
         self._planning = asyncio.Semaphore(1)
         self._numbers = itertools.count(1)
         # Names of jobs stay unique across restarts: they are file names of the wav sink and ids in logs.
-        self._run = _name_of_run({entry.name.partition("-")[0] for entry in journal.entries})
+        self._run = name_of_run({entry.name.partition("-")[0] for entry in journal.entries})
         self._receipts = Receipts(config.queue.dedup_window_s, journal.entries)
         self._updates = Updates(metrics)
         self._status = Status(config, renderer.synthesizer.voices.installed.voices, self._updates)
@@ -70,13 +72,15 @@ class Service:
 
     # Requests
 
-    async def submit(self, request: SpeakRequest, mark: str | None = None) -> Receipt:
-        """Accept *request* for the loudspeaker; it is in the journal then. Raises RequestError or VoiceError;
-        nothing is queued then. By *mark* the door can ask `was_accepted`."""
+    async def submit(
+        self, request: SpeakRequest, mark: str | None = None, sound: GivenSound | None = None
+    ) -> Receipt:
+        """Accept *request* for the loudspeaker and the journal, or *sound* in place of its text, but that only for the
+        loudspeaker. Raises RequestError or VoiceError; nothing is queued then. *mark* is for `was_accepted`."""
         self._check(request)
         if request.id is None:
-            return Receipt(await self._accept(request, mark), is_duplicate=False)
-        return await self._receipts.once(request.id, lambda: self._accept(request, mark))
+            return Receipt(await self._accept(request, mark, sound), is_duplicate=False)
+        return await self._receipts.once(request.id, lambda: self._accept(request, mark, sound))
 
     def was_accepted(self, mark: str) -> bool:
         """Whether something of that mark was accepted inside the dedup window, by an earlier run perhaps."""
@@ -87,26 +91,29 @@ class Service:
         if len(request.text) > limit:
             raise TextTooLongError(len(request.text), limit)
 
-    async def _accept(self, request: SpeakRequest, mark: str | None) -> str:
+    async def _accept(self, request: SpeakRequest, mark: str | None, sound: GivenSound | None) -> str:
         accepted_s = time.monotonic()
         name = f"{self._run}-{next(self._numbers)}"
-        plan = await self._plan_in_turn(request)
+        plan = await self._plan_in_turn(request, sound)
         ttl_s = self.config.queue.ttl_s if request.ttl_s is None else request.ttl_s
         try:
-            if not self._dispatcher.is_stopping:
+            if not self._dispatcher.is_stopping and sound is None:
                 await self._journal.accept(name, request, ttl_s, mark)
             if self._dispatcher.is_stopping:
                 raise ShuttingDownError
             delay_s = max(0.0, request.at - time.time()) if request.at else 0.0
-            self._dispatcher.enter(new_job(name, request, plan, accepted_s, ttl_s, delay_s), delay_s)
+            self._dispatcher.enter(new_job(name, request, plan, accepted_s, ttl_s, delay_s, sound), delay_s)
         except BaseException:
             self._journal.withdraw(name)
             raise
         return name
 
-    async def _plan_in_turn(self, request: SpeakRequest) -> Plan:
+    async def _plan_in_turn(self, request: SpeakRequest, sound: GivenSound | None) -> Plan | None:
         """One at a time: what is important must not wait for the plans of a crowd. Raises QueueFullError."""
         self._dispatcher.check_room(request)
+        if sound is not None:
+            check_room(job.sound for job in self._dispatcher.jobs())
+            return None
         # What replaces something keeps its place behind it.
         if request.priority is Priority.IMPORTANT and request.replace is None:
             return await self._announcer.plan(request, self._renderer.call)
@@ -116,10 +123,10 @@ class Service:
 
     async def repeat(self) -> Receipt:
         """Say the last spoken announcement again; raises UnknownJobError if there was none."""
-        last = self._announcer.last
-        if last is None:
+        if self._announcer.last is None:
             raise UnknownJobError("repeat")
-        return await self.submit(replace(last, id=None, replace=None, at=None, repeat=1))
+        last, sound = self._announcer.last
+        return await self.submit(replace(last, id=None, replace=None, at=None, repeat=1), sound=sound)
 
     # Jobs
 
@@ -263,11 +270,6 @@ class Service:
     def report_problem(self, code: str, message: str | None) -> None:
         """Set or (None) clear a problem shown by `health`, "mqtt_disconnected" for example."""
         self._status.report_problem(code, message)
-
-
-def _name_of_run(others: Container[str]) -> str:
-    """The start of our jobs' names. A box without a battery may start twice at the same time."""
-    return next(name for number in itertools.count(int(time.time())) if (name := f"{number:x}") not in others)
 
 
 @asynccontextmanager

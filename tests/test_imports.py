@@ -38,6 +38,7 @@ STAIRCASE = (
         "blocks",
         "loudspeaker",
         "player",
+        "given_sound",
         "jobs",
         "state",
         "updates",
@@ -61,7 +62,7 @@ STAIRCASE = (
 )
 """Files and folders of the package; files of one folder may import each other."""
 
-NOUNS = {"errors", "metrics", "speech", "door_config", "config", "audio", "state"}
+NOUNS = {"errors", "metrics", "speech", "door_config", "config", "audio", "state", "given_sound"}
 
 PACKAGE = Path(__file__).parent.parent / "edge_tts"
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
