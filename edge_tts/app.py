@@ -30,7 +30,7 @@ from edge_tts.text.languages import primary
 from edge_tts.text.lexicon import Lexicon
 from edge_tts.text.phonemes import Phonemizer
 from edge_tts.threads import end_process
-from edge_tts.voices import VoiceStore
+from edge_tts.voices import FIRST_WORDS, VoiceStore
 from edge_tts.watchdog import notify, watched
 
 if TYPE_CHECKING:
@@ -40,9 +40,6 @@ log = logging.getLogger(__name__)
 
 STOP_DEADLINE_S = 7.0
 """A stop that takes longer hangs. Half of the unit's TimeoutStopSec."""
-
-FIRST_WORDS = {"en": "One, two, 3.", "zh": "一，二，3。"}
-"""Chinese has tables of its own, which take 0.3 s to load; every other language says the English ones."""
 
 _M_ARENA_MAX, N_HEAPS = -8, 2
 """glibc's malloc.h."""

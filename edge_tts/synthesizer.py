@@ -135,7 +135,7 @@ class Synthesizer:
                 sound = with_gain(audio, sentence.prosody.volume)
                 yield Piece(sound, index, n_sentences, synthesis_s, self._take_warnings())
                 is_silent = False
-            if sentence.pause_s and (index + 1 < n_sentences or not sentence.spans):
+            if sentence.pause_s and (index + 1 < n_sentences or not asked.spans):
                 pause = silence(sentence.pause_s, sample_rate)
                 yield Piece(pause, index, n_sentences, warnings=self._take_warnings())
         if is_silent and any(sentence.spans for sentence in plan.sentences):
@@ -195,7 +195,8 @@ class Synthesizer:
             self._warned.append(choice.warning)
         sentence, warnings = as_said(asked, voice)
         self._warned.extend(warnings)
-        return _Said(voice.spec.name, sentence, voice.model.sample_rate, self._pieces(sentence, voice))
+        pieces = self._pieces(sentence, voice) if asked.spans else []
+        return _Said(voice.spec.name, sentence, voice.model.sample_rate, pieces)
 
     def _choose(self, asked: Sentence, plan: Plan) -> Choice:
         is_pressed = plan.is_minor and (plan.is_crowded or self._pressure.is_above_budget)
@@ -226,8 +227,6 @@ class Synthesizer:
 
     def _pieces(self, sentence: Sentence, voice: LoadedVoice) -> Generator[tuple[Audio, float], None, None]:
         """The sound of one sentence with the seconds each piece took, from the cache or the model."""
-        if not sentence.spans:
-            return
         start_s = time.perf_counter()
         key = _cache_key(sentence, voice.identity)
         cached = self._cache.get(key)

@@ -90,5 +90,5 @@ def test_explaining_makes_no_sound_but_tells_the_phonemes(model: SpeechModel) ->
 
 
 def test_controls_are_those_of_the_contract(model: SpeechModel) -> None:
-    assert model.controls <= {"speed", "pitch", "energy", "emotion", "style", "reference"}
+    assert model.controls <= {"speed", "pitch", "energy", "emotion", "style", "reference", "sounds"}
     assert "speed" in model.controls

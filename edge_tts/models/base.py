@@ -78,7 +78,7 @@ class SpeechModel(Protocol):
 
     sample_rate: int
     controls: frozenset[str]
-    """Of "speed", "pitch", "energy", "emotion", "style", "reference"; what is missing becomes a warning."""
+    """Of "speed", "pitch", "energy", "emotion", "style", "reference", "sounds"; what is missing becomes a warning."""
 
     def synthesize(self, sentence: Sentence) -> Iterator[Audio]: ...
 

@@ -56,7 +56,7 @@ class CosyVoice:
     """A loaded voice."""
 
     sample_rate = SAMPLE_RATE
-    controls = frozenset({"speed", "emotion", "style", "reference"})
+    controls = frozenset({"speed", "emotion", "style", "reference", "sounds"})
 
     def __init__(
         self, spec: VoiceSpec, tools: ModelTools, reader: Reader, clip: Reference | None, settings: Settings

@@ -12,7 +12,6 @@ from edge_tts.text.chinese_words import breaths
 from edge_tts.text.emotivoice_symbols import Word
 from edge_tts.text.phonemes import Phonemizer
 from edge_tts.text.pronouncing import PronouncingDictionary
-from edge_tts.text.sounds import words_only
 
 _MARKS = dict(zip("。！？；：，、…—,.!?;:\n", ".!?,,,,,,,.!?,,,", strict=True))
 
@@ -29,7 +28,7 @@ class Reader:
         """The words of *sentence*, and warnings about what cannot be said."""
         warnings: dict[str, None] = {}
         found: list[Word] = []
-        for span in words_only(sentence.spans, warnings):
+        for span in sentence.spans:
             given = span.pronunciation
             is_chinese = span.language == "zh" if given is None else given.alphabet is Alphabet.PINYIN
             for words, mark in self._chinese(span, warnings) if is_chinese else self._english(span, warnings):

@@ -17,7 +17,6 @@ from edge_tts.text.normalize import normalize
 from edge_tts.text.phonemes import Phonemizer
 from edge_tts.text.pinyin import Syllable, parse, syllables, unreadable
 from edge_tts.text.pronouncing import PronouncingDictionary
-from edge_tts.text.sounds import words_only
 
 FIRST = Run((".",), ("。",), (1,))
 """Before every text, or the first syllable may be swallowed; and after one without a mark."""
@@ -38,7 +37,7 @@ class Reader:
         UnsupportedPronunciationError."""
         warnings: dict[str, None] = {}
         found: list[Run] = []
-        for span in words_only(sentence.spans, warnings):
+        for span in sentence.spans:
             given = span.pronunciation
             is_chinese = span.language == "zh" if given is None else given.alphabet is Alphabet.PINYIN
             if is_chinese:

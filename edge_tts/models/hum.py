@@ -8,7 +8,6 @@ import numpy as np
 
 from edge_tts.models.base import ModelTools, VoiceSpec
 from edge_tts.speech import Audio, Explanation, Sentence
-from edge_tts.text.sounds import words_only
 
 CHARACTER_S = 0.06
 PITCH_HZ = 220.0
@@ -24,12 +23,9 @@ class Hum:
     def __init__(self, sample_rate: int, tools: ModelTools) -> None:
         self.sample_rate = sample_rate
         self._stream = tools.stream
-        self._warn = tools.warn
 
     def synthesize(self, sentence: Sentence) -> Iterator[Audio]:
-        text, warnings = _words(sentence)
-        for warning in warnings:
-            self._warn(warning)
+        text = _words(sentence)
         n_samples = round(_duration_s(text, sentence) * self.sample_rate)
         piece_samples = round(PIECE_S * self.sample_rate) if self._stream else max(n_samples, 1)
         pitch_hz = PITCH_HZ * 2 ** (sentence.prosody.pitch_semitones / 12)
@@ -38,14 +34,12 @@ class Hum:
             yield Audio((AMPLITUDE * np.sin(2 * np.pi * cycles)).astype(np.float32), self.sample_rate)
 
     def explain(self, sentence: Sentence) -> Explanation:
-        text, warnings = _words(sentence)
-        return Explanation(text, _duration_s(text, sentence), warnings)
+        text = _words(sentence)
+        return Explanation(text, _duration_s(text, sentence), ())
 
 
-def _words(sentence: Sentence) -> tuple[str, tuple[str, ...]]:
-    warnings: dict[str, None] = {}
-    text = "".join(span.text for span in words_only(sentence.spans, warnings))
-    return text, tuple(warnings)
+def _words(sentence: Sentence) -> str:
+    return "".join(span.text for span in sentence.spans)
 
 
 def _duration_s(text: str, sentence: Sentence) -> float:

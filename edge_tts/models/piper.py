@@ -28,7 +28,6 @@ from edge_tts.models.piper_config import BOS, EOS, PAD, PiperConfig, parse_confi
 from edge_tts.models.session import HeldGraph, Session, check_sound, hold, read_graph
 from edge_tts.models.vits_cut import Cut
 from edge_tts.speech import Audio, Explanation, Sentence, Span
-from edge_tts.text.sounds import words_only
 
 log = logging.getLogger(__name__)
 
@@ -170,7 +169,7 @@ class Piper:
         """Symbols of the voice's own table, and warnings about what it cannot say."""
         with self._tools.timer.stage("phonemes"):
             warnings: dict[str, None] = {}
-            spans = words_only(sentence.spans, warnings)
+            spans = sentence.spans
             text = self._written(spans) if self._config.phoneme_type == "text" else self._ipa(spans)
             symbols: list[str] = []
             for symbol in clustered(unicodedata.normalize("NFD", text), self._config.clusters):

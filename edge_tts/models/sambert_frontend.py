@@ -11,7 +11,6 @@ from edge_tts.text import sambert_symbols
 from edge_tts.text.chinese_words import BREATH, breaths
 from edge_tts.text.phonemes import Phonemizer
 from edge_tts.text.sambert_symbols import Word
-from edge_tts.text.sounds import words_only
 
 _ENUMERATION, _CLAUSE, _END = 2, 3, 4
 
@@ -20,7 +19,7 @@ def words(sentence: Sentence, phonemizer: Phonemizer) -> tuple[list[Word], tuple
     """The words of *sentence*, the last with the mark of an end; and warnings about what cannot be said."""
     warnings: dict[str, None] = {}
     found: list[Word] = []
-    for span in words_only(sentence.spans, warnings):
+    for span in sentence.spans:
         is_chinese = span.language == "zh" if span.pronunciation is None else _is_pinyin(span)
         runs = _chinese(span, warnings) if is_chinese else _english(span, phonemizer, warnings)
         for said, marks in runs:

@@ -17,7 +17,6 @@ from edge_tts.models import ipa
 from edge_tts.speech import Alphabet, Sentence, Span
 from edge_tts.text import pinyin
 from edge_tts.text.phonemes import Phonemizer
-from edge_tts.text.sounds import words_only
 
 START, END = "^", "$"
 VOWELS = frozenset("aeiouyæøœɐɑɒɔəɚɛɜɪʊʌʏᵻ")
@@ -91,7 +90,7 @@ def phrases(
     """The phrases of *sentence* and warnings about what cannot be said. *known* are the tokens of the voice."""
     warnings: dict[str, None] = {}
     found: list[Phrase] = []
-    for is_chinese, spans in itertools.groupby(words_only(sentence.spans, warnings), key=_is_chinese):
+    for is_chinese, spans in itertools.groupby(sentence.spans, key=_is_chinese):
         if is_chinese:
             found += _chinese(spans, known, warnings)
         else:
