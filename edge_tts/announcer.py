@@ -21,6 +21,7 @@ from edge_tts.journal import Journal
 from edge_tts.metrics import Metrics
 from edge_tts.player import Playback, Player
 from edge_tts.renderer import Renderer
+from edge_tts.schedule import start_s
 from edge_tts.speech import Audio, EventType, Piece, SpeakRequest
 from edge_tts.status import Status
 from edge_tts.synthesizer import Plan
@@ -94,7 +95,7 @@ class Announcer:
 
     def gain_of(self, request: SpeakRequest) -> float:
         """Asked block by block: a volume set meanwhile is heard at once, one of the message's own stays."""
-        return volume_gain(self._status.state.volume if request.volume is None else request.volume)
+        return volume_gain(self._status.volume_of(request))
 
     def chime_of(self, request: SpeakRequest) -> Audio | None:
         """On the synth thread; None without one. Raises UnknownChimeError."""
@@ -136,6 +137,7 @@ class _Turn:
                 name=job.name,
                 gain=lambda: announcer.gain_of(job.request),
                 chime=chime,
+                start_s=start_s(job.request),
                 on_first_block=self._on_first_block,
                 on_piece=self._on_piece,
             )

@@ -21,6 +21,7 @@ from edge_tts.door_config import (
     WyomingConfig,
 )
 from edge_tts.errors import ConfigError
+from edge_tts.quiet_hours import QuietHoursConfig
 from edge_tts.schema import at_least, between, build
 
 BUNDLED_VOICES = Path(__file__).resolve().parent.parent / "models_onnx"
@@ -47,8 +48,9 @@ class AudioConfig:
     buffer_ms: int = 120
     """Sound held by the device. Smaller stops sooner, larger survives a busier processor."""
 
-    lead_in_ms: int = 0
-    """Silence before speech after the device has been idle, for amplifiers, HDMI and Bluetooth that wake slowly."""
+    lead_in_ms: int | None = None
+    """Silence before speech after the device has been idle, for amplifiers, HDMI and Bluetooth that wake slowly; null:
+    what suits the kind of device, if its name shows that."""
 
     lead_in_idle_s: float = 5.0
     close_after_s: float = 5.0
@@ -70,7 +72,7 @@ class AudioConfig:
             raise ValueError(f"sample_rate must be 8000 to 192000 Hz, not {self.sample_rate}")
         between("null_pace", self.null_pace, 0.01, 10_000)
         between("buffer_ms", self.buffer_ms, 10, 2000)
-        between("lead_in_ms", self.lead_in_ms, 0, 10_000)
+        between("lead_in_ms", self.lead_in_ms or 0, 0, 10_000)
         between("fade_ms", self.fade_ms, 0, 1000)
         for name in ("lead_in_idle_s", "close_after_s", "device_wait_s"):
             at_least(name, getattr(self, name), 0)
@@ -186,6 +188,9 @@ class QueueConfig:
     dedup_window_s: float = 600.0
     """The same request id inside it is spoken once."""
 
+    same_text_window_s: float = 0.0
+    """The same text through the same door inside it is spoken once, if it has no id and is not important; 0: always."""
+
     history: int = 200
     """Ended jobs that can still be asked for."""
 
@@ -194,6 +199,7 @@ class QueueConfig:
         at_least("max_text_characters", self.max_text_characters, 1)
         at_least("ttl_s", self.ttl_s, 0)
         at_least("dedup_window_s", self.dedup_window_s, 0)
+        at_least("same_text_window_s", self.same_text_window_s, 0)
         at_least("history", self.history, 1)
 
 
@@ -225,6 +231,7 @@ class Config:
     cache: CacheConfig = field(default_factory=CacheConfig)
     state: StateConfig = field(default_factory=StateConfig)
     queue: QueueConfig = field(default_factory=QueueConfig)
+    quiet_hours: QuietHoursConfig = field(default_factory=QuietHoursConfig)
     journal: JournalConfig = field(default_factory=JournalConfig)
     log: LogConfig = field(default_factory=LogConfig)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import time
@@ -26,6 +27,13 @@ STALL_S = 0.9
 
 COLD_STALL_S = 3.0
 """The same for one that wakes: PulseAudio's null sink takes 1.7 s, HDMI and Bluetooth a second or more."""
+
+LEAD_INS_S = {
+    r"blue|a2dp": 0.8,
+    r"hdmi|displayport": 0.5,
+    r"spdif|s/pdif|iec958": 0.3,
+}
+"""Silence that links of these names swallow when they wake, with the amplifier behind them, at most as a rule."""
 
 CALL_S = 1.0
 """What any call may take besides, on a busy processor."""
@@ -127,6 +135,24 @@ class DeviceSink:
         except DeviceError:
             # No device yet: any common rate will do until one appears, and it says so itself in `start`.
             return 48000
+
+    def lead_in_s(self) -> float:
+        try:
+            return lead_in_s(self._device(self.sounddevice())["name"])
+        except DeviceError:
+            return 0.0
+
+    def ahead_s(self) -> float | None:
+        import sounddevice
+
+        if self._stream is None or self._stream.stopped:
+            return 0.0
+        try:
+            n_held = self._n_room - int(self._stream.write_available)
+            return max(0.0, n_held / float(self._stream.samplerate))
+        except sounddevice.PortAudioError:
+            # What is wrong shows when it is written to.
+            return 0.0
 
     def _device(self, sounddevice: Any) -> dict[str, Any]:
         return find_device(sounddevice, self._config.device)
@@ -236,6 +262,11 @@ class DeviceSink:
         self._is_stale = True
         if stream is not None:
             stream.close(ignore_errors=True)
+
+
+def lead_in_s(name: str) -> float:
+    """For the device of that name; 0 for one that says nothing, as a sound server's."""
+    return next((lead_s for kind, lead_s in LEAD_INS_S.items() if re.search(kind, name, re.IGNORECASE)), 0.0)
 
 
 def find_device(sounddevice: Any, name: str | None) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from edge_tts.journal import Journal
 from edge_tts.journal_file import Entry
 from edge_tts.moments import Moment, elapsed_s, moment_now
 from edge_tts.player import Player
+from edge_tts.receipts import SameTexts
+from edge_tts.schedule import PREPARE_S, Schedule
 from edge_tts.speech import EventType, Priority, SpeakRequest
 from edge_tts.status import Status
 from edge_tts.updates import Updates
@@ -40,7 +42,8 @@ class Dispatcher:
         self._queue = JobQueue(limits.max_jobs)
         self._wake = asyncio.Event()
         self._jobs: OrderedDict[str, Job] = OrderedDict()
-        self._scheduled: dict[str, asyncio.TimerHandle] = {}
+        self._scheduled = Schedule(self._arrive_scheduled)
+        self._texts = SameTexts(limits.same_text_window_s)
         self._left_over = [entry for entry in journal.entries if entry.request is not None]
 
     def __len__(self) -> int:
@@ -53,34 +56,22 @@ class Dispatcher:
         """Raises QueueFullError."""
         self._queue.check_room(request)
         is_full = request.at and len(self._scheduled) >= self._limits.max_jobs
-        if is_full and not any(replaces(request, other) for other in self._all_scheduled()):
+        if is_full and not any(replaces(request, other) for other in self._scheduled.jobs):
             raise QueueFullError(self._limits.max_jobs)
 
     def enter(self, job: Job, delay_s: float) -> None:
-        """*job* waits for its turn, in *delay_s* if that is not 0; raises QueueFullError."""
-        replaced = [other for other in self._all_scheduled() if replaces(job.request, other)]
-        if delay_s:
+        """*job*, which is to be heard in *delay_s*, waits for its turn; raises QueueFullError."""
+        replaced = [other for other in self._scheduled.jobs if replaces(job.request, other)]
+        if delay_s > PREPARE_S:
             self._remember(job)
-            self._schedule(job, delay_s)
+            self._scheduled.add(job, delay_s)
         else:
             self._arrive(job)
         for other in replaced:
-            self._unschedule(other)
+            self._scheduled.remove(other)
             self.end(other, EventType.SUPERSEDED, code="replaced")
 
-    def _schedule(self, job: Job, delay_s: float) -> None:
-        timer = asyncio.get_running_loop().call_later(delay_s, self._arrive_scheduled, job)
-        self._scheduled[job.name] = timer
-
-    def _unschedule(self, job: Job) -> None:
-        if job.name in self._scheduled:
-            self._scheduled.pop(job.name).cancel()
-
-    def _all_scheduled(self) -> list[Job]:
-        return [self._jobs[name] for name in self._scheduled]
-
     def _arrive_scheduled(self, job: Job) -> None:
-        del self._scheduled[job.name]
         try:
             self._arrive(job)
         except RequestError as error:
@@ -93,6 +84,7 @@ class Dispatcher:
             self.end(job, refusal[0], code=refusal[1])
             return
         endings = self._queue.arrive(job)
+        self._texts.remember(job)
         self._remember(job)
         for ending in endings:
             self._carry_out(ending)
@@ -102,16 +94,19 @@ class Dispatcher:
 
     def _refusal(self, job: Job) -> tuple[EventType, str] | None:
         """The outcome and its code, if *job* has no business in the queue."""
-        if self._is_muted_for(job):
-            return EventType.MUTED, "muted"
+        if code := self._silenced_by(job):
+            return EventType.MUTED, code
         if self._player.is_paused and job.priority in (Priority.NOTIFICATION, Priority.PROGRESS):
             return EventType.SUPERSEDED, "paused"
         if job.deadline_s <= time.monotonic():
             return EventType.EXPIRED, "expired"
-        return None
+        return (EventType.SUPERSEDED, "duplicate_text") if self._texts.is_repeated(job) else None
 
-    def _is_muted_for(self, job: Job) -> bool:
-        return self._status.state.is_muted and job.priority is not Priority.IMPORTANT
+    def _silenced_by(self, job: Job) -> str | None:
+        """Why *job* may not be heard now, as a code."""
+        if self._status.state.is_muted and job.priority is not Priority.IMPORTANT:
+            return "muted"
+        return "quiet_hours" if self._status.is_silenced(job.priority, job.request.at) else None
 
     def _await_turn(self, job: Job) -> None:
         """*job* is in the queue: it may speak until its deadline."""
@@ -152,19 +147,19 @@ class Dispatcher:
 
     def _take_up(self, entry: Entry, request: SpeakRequest, now: Moment) -> None:
         passed_s = elapsed_s(entry.moment, now)
-        delay_s = max(0.0, request.at - entry.moment.wall_s) if request.at else 0.0
+        delay_s = request.at - entry.moment.wall_s if request.at else 0.0
         job = new_job(entry.name, request, None, time.monotonic() - passed_s, entry.ttl_s, delay_s)
         job.first_sentence = entry.sentence
         job.warn("resumed")
         self._jobs[job.name] = job
         if entry.attempts >= MAX_ATTEMPTS:
             self.end(job, EventType.FAILED, code=PoisonError.code, message=str(PoisonError()))
-        elif self._is_muted_for(job):
-            self.end(job, EventType.MUTED, code="muted")
+        elif code := self._silenced_by(job):
+            self.end(job, EventType.MUTED, code=code)
         elif job.deadline_s <= time.monotonic():
             self.end(job, EventType.EXPIRED, code="expired")
-        elif delay_s > passed_s:
-            self._schedule(job, delay_s - passed_s)
+        elif delay_s - passed_s > PREPARE_S:
+            self._scheduled.add(job, delay_s - passed_s)
         else:
             self._queue.take_back(job)
             self._await_turn(job)
@@ -176,11 +171,16 @@ class Dispatcher:
         while True:
             is_held = self._player.is_paused or self.is_stopping
             job = None if is_held else self._queue.next()
-            if job is not None:
+            if job is None:
+                self._wake.clear()
+                await self._wake.wait()
+            elif code := self._silenced_by(job):
+                # Quiet hours have begun while it waited.
+                self._queue.done()
+                self.end(job, EventType.MUTED, code=code)
+            else:
                 self._changed()
                 return job
-            self._wake.clear()
-            await self._wake.wait()
 
     def done(self) -> None:
         self._queue.done()
@@ -235,7 +235,7 @@ class Dispatcher:
         if job is self._queue.speaking:
             return self.skip()
         self._queue.remove(job)
-        self._unschedule(job)
+        self._scheduled.remove(job)
         self.end(job, EventType.INTERRUPTED, code="cancelled")
         return 1
 
@@ -253,9 +253,9 @@ class Dispatcher:
             self._player.interrupt()
 
     def clear(self) -> int:
-        jobs = self._queue.clear() + self._all_scheduled()
+        jobs = self._queue.clear() + self._scheduled.jobs
         for job in jobs:
-            self._unschedule(job)
+            self._scheduled.remove(job)
             self.end(job, EventType.INTERRUPTED, code="cancelled")
         return len(jobs)
 
@@ -290,10 +290,10 @@ class Dispatcher:
 
     def _keep_for_restart(self) -> None:
         """Whoever waits for an outcome is told that it comes later. A sound is not kept."""
-        for job in [*self._queue.all_waiting(), *self._all_scheduled()]:
+        for job in [*self._queue.all_waiting(), *self._scheduled.jobs]:
             if job.sound is None:
                 self._queue.remove(job)
-                self._unschedule(job)
+                self._scheduled.remove(job)
                 job.cancel_expiry()
                 job.outcome.set_exception(KeptForRestartError(job.name))
                 job.outcome.exception()  # nobody may be waiting

@@ -6,7 +6,7 @@ SpeechError
 │   ├── UnknownVoiceError, UnknownSpeakerError, UnknownLanguageError
 │   ├── TextTooLongError, NothingToSayError, MarkupError, UnsupportedPronunciationError
 │   ├── BadJsonError, InvalidFieldError, BodyTooLargeError
-│   ├── UnknownJobError, UnknownReferenceError, UnknownChimeError, BadClipError
+│   ├── UnknownJobError, UnknownReferenceError, UnknownChimeError, BadClipError, ClockNotSetError
 │   ├── BadSoundError, SoundTooLongError, SoundBrokenOffError
 │   ├── ShuttingDownError, KeptForRestartError
 │   └── QueueFullError    try again later (HTTP 429): SoundsFullError
@@ -115,6 +115,18 @@ class SoundBrokenOffError(RequestError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"the sound broke off: {reason}")
+
+
+class ClockNotSetError(RequestError):
+    """A time was asked for, and the box does not know what time it is."""
+
+    code = "clock_not_set"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "at: the clock of this box is not set, so it cannot know when that is; send it without `at`, or let the box "
+            "be told the time (timedatectl)"
+        )
 
 
 class UnknownChimeError(RequestError):

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from edge_tts.audio import faded_in, faded_out
-from edge_tts.blocks import Blocks, all_blocks
+from edge_tts.blocks import BLOCK_S, Blocks, all_blocks
 from edge_tts.config import AudioConfig
 from edge_tts.errors import DeviceError
 from edge_tts.loudspeaker import OPEN_DEADLINE_S, Loudspeaker, unless
@@ -24,6 +24,9 @@ from edge_tts.metrics import Metrics
 from edge_tts.sinks import AudioSink, open_sink
 from edge_tts.speech import Audio, Piece, silence
 from edge_tts.threads import OneThread, one_thread
+
+PUNCTUAL_S = 0.001
+"""Nobody hears two rooms that are less apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,19 +88,21 @@ class Player:
         name: str,
         gain: Callable[[], float],
         chime: Audio | None = None,
+        start_s: float | None = None,
         on_first_block: Callable[[], None] = lambda: None,
         on_piece: Callable[[Piece], None] = lambda piece: None,
     ) -> Playback:
         """Play *pieces* to their end or until `interrupt`.
 
-        *gain* is asked for each block, so that a volume set meanwhile is heard at once. Raises DeviceError when
-        the device stays away for `audio.device_wait_s`, and whatever *pieces* raises.
+        *gain* is asked for each block, so that a volume set meanwhile is heard at once. At *start_s*, monotonic, it
+        is heard, chime first, or as soon as it can be. Raises DeviceError when the device stays away for
+        `audio.device_wait_s`, and whatever *pieces* raises.
         """
         self._interruption.clear()
         self._cancel_closing()
         track = _Track(self, name, gain)
         try:
-            async for block, is_speech in self._blocks(pieces, chime, on_piece):
+            async for block, is_speech in self._blocks(pieces, chime, start_s, on_piece):
                 was_silent = not track.spoken_samples
                 if not await track.write(block, is_speech):
                     break
@@ -114,7 +119,11 @@ class Player:
         return Playback(track.spoken_s, not self._interruption.is_set())
 
     async def _blocks(
-        self, pieces: AsyncIterator[Piece], chime: Audio | None, on_piece: Callable[[Piece], None]
+        self,
+        pieces: AsyncIterator[Piece],
+        chime: Audio | None,
+        start_s: float | None,
+        on_piece: Callable[[Piece], None],
     ) -> AsyncIterator[tuple[Audio, bool]]:
         """Blocks at the device's sample rate, each with whether it is speech (or lead-in and chime)."""
         first = await self._unless_interrupted(anext(pieces, None))
@@ -125,9 +134,8 @@ class Player:
         if first is None:
             return
         sample_rate = await self.call(self.sink.wanted_rate, first.audio.sample_rate)
-        idle_s = time.monotonic() - self._idle_since_s
-        if self.config.lead_in_ms and idle_s > self.config.lead_in_idle_s:
-            yield silence(self.config.lead_in_ms / 1000, sample_rate), False
+        async for block in self._silence(start_s, sample_rate):
+            yield block, False
         if chime:
             for block in await self.call(all_blocks, chime, sample_rate):
                 yield block, False
@@ -140,6 +148,23 @@ class Player:
             piece = await self._unless_interrupted(anext(pieces, None))
         for block in await self.call(blocks.rest):
             yield block, True
+
+    async def _silence(self, start_s: float | None, sample_rate: int) -> AsyncIterator[Audio]:
+        """For a device that wakes, and until what follows is heard at *start_s*."""
+        if time.monotonic() - self._idle_since_s > self.config.lead_in_idle_s:
+            lead_in_ms = self.config.lead_in_ms
+            lead_in_s = await self.call(self.sink.lead_in_s) if lead_in_ms is None else lead_in_ms / 1000
+            if lead_in_s:
+                yield silence(lead_in_s, sample_rate)
+        while start_s is not None:
+            ahead_s = await self.call(self.sink.ahead_s)
+            early_s = start_s - time.monotonic() - (ahead_s or 0.0)
+            if early_s < PUNCTUAL_S:
+                return
+            if ahead_s is None:
+                await self._unless_interrupted(asyncio.sleep(early_s))
+                return
+            yield silence(min(early_s, BLOCK_S), sample_rate)
 
     async def wait_for_resume(self) -> None:
         await self._unless_interrupted(self._resumption.wait())

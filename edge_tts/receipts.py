@@ -8,10 +8,16 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
+from edge_tts.jobs import Job
 from edge_tts.journal_file import Entry
 from edge_tts.moments import elapsed_s, moment_now
+from edge_tts.speech import EventType, Priority
 
 REMEMBERED_IDS = 1024
+REMEMBERED_TEXTS = 200
+
+REPEAT = "repeat"
+"""Where requests come from that the user wants to hear again."""
 
 
 @dataclass(frozen=True, slots=True)

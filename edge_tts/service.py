@@ -31,6 +31,7 @@ from edge_tts.moments import name_of_run
 from edge_tts.player import Player
 from edge_tts.receipts import Receipt, Receipts
 from edge_tts.renderer import Renderer
+from edge_tts.schedule import delay_of
 from edge_tts.speech import JobEvent, Piece, Priority, Reference, SpeakRequest
 from edge_tts.state import DeviceState
 from edge_tts.status import Status
@@ -92,7 +93,7 @@ class Service:
             raise TextTooLongError(len(request.text), limit)
 
     async def _accept(self, request: SpeakRequest, mark: str | None, sound: GivenSound | None) -> str:
-        accepted_s = time.monotonic()
+        accepted_s, delay_s = time.monotonic(), delay_of(request)
         name = f"{self._run}-{next(self._numbers)}"
         plan = await self._plan_in_turn(request, sound)
         ttl_s = self.config.queue.ttl_s if request.ttl_s is None else request.ttl_s
@@ -101,7 +102,6 @@ class Service:
                 await self._journal.accept(name, request, ttl_s, mark)
             if self._dispatcher.is_stopping:
                 raise ShuttingDownError
-            delay_s = max(0.0, request.at - time.time()) if request.at else 0.0
             self._dispatcher.enter(new_job(name, request, plan, accepted_s, ttl_s, delay_s, sound), delay_s)
         except BaseException:
             self._journal.withdraw(name)
@@ -164,6 +164,10 @@ class Service:
 
     def resume(self) -> None:
         self._dispatcher.resume()
+
+    async def watch_clock(self) -> None:
+        """Tell when quiet hours begin and end, until cancelled."""
+        await self._status.watch_clock()
 
     async def run(self) -> None:
         """Speak what waits, one job at a time, until cancelled."""
@@ -279,11 +283,12 @@ async def open_service(
     """The service, speaking what arrives; leaving ends what is being said with the outcome interrupted."""
     async with open_journal(config) as journal:
         service = Service(config, renderer, player, metrics, journal)
-        runner = asyncio.create_task(service.run())
+        runner, clock = asyncio.create_task(service.run()), asyncio.create_task(service.watch_clock())
         service.checks.append(lambda: "the queue" if runner.done() else None)
         try:
             yield service
         finally:
             await service.wind_down()
             runner.cancel()
-            await asyncio.wait({runner})
+            clock.cancel()
+            await asyncio.wait({runner, clock})

@@ -38,6 +38,14 @@ class AudioSink(Protocol):
         """Hertz to write at, for sound that comes at *sample_rate*."""
         ...
 
+    def lead_in_s(self) -> float:
+        """Silence that the device swallows when it wakes, as far as its name shows."""
+        ...
+
+    def ahead_s(self) -> float | None:
+        """Seconds until what is written next is heard; None where sound has no time, as in a file."""
+        ...
+
     def start(self, name: str, sample_rate: int) -> None:
         """Be ready for blocks of the announcement *name*."""
         ...
@@ -78,6 +86,12 @@ class WavSink:
 
     def wanted_rate(self, sample_rate: int) -> int:
         return sample_rate
+
+    def lead_in_s(self) -> float:
+        return 0.0
+
+    def ahead_s(self) -> float | None:
+        return None
 
     def start(self, name: str, sample_rate: int) -> None:
         try:
@@ -147,6 +161,12 @@ class NullSink:
 
     def wanted_rate(self, sample_rate: int) -> int:
         return sample_rate
+
+    def lead_in_s(self) -> float:
+        return 0.0
+
+    def ahead_s(self) -> float | None:
+        return 0.0 if self._heard_until_s is None else max(0.0, self._heard_until_s - self._clock())
 
     def start(self, name: str, sample_rate: int) -> None:
         self._sample_rate = sample_rate

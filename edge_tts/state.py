@@ -30,6 +30,8 @@ class DeviceState:
     is_speaking: bool = False
     queue_length: int = 0
     has_audio_problem: bool = False
+    is_quiet: bool = False
+    """Quiet hours are on."""
 
 
 def _no_number(name: str) -> None:

@@ -46,6 +46,12 @@ class FakeSink:
     def wanted_rate(self, sample_rate: int) -> int:
         return self.sample_rate
 
+    def lead_in_s(self) -> float:
+        return 0.0
+
+    def ahead_s(self) -> float | None:
+        return None
+
     def start(self, name: str, sample_rate: int) -> None:
         self.calls.append(f"start {name} {sample_rate}")
         self._n_held = 0

@@ -13,6 +13,7 @@ from aiohttp.typedefs import Handler, Middleware
 from edge_tts.doors.base import error_json
 from edge_tts.errors import (
     BodyTooLargeError,
+    ClockNotSetError,
     DeviceError,
     MemoryBudgetError,
     QueueFullError,
@@ -37,6 +38,7 @@ _STATUS: Mapping[type[SpeechError], HTTPStatus] = {
     UnknownReferenceError: HTTPStatus.NOT_FOUND,
     BodyTooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     ShuttingDownError: HTTPStatus.SERVICE_UNAVAILABLE,
+    ClockNotSetError: HTTPStatus.SERVICE_UNAVAILABLE,
     RequestError: HTTPStatus.BAD_REQUEST,
     MemoryBudgetError: HTTPStatus.SERVICE_UNAVAILABLE,
     VoiceError: HTTPStatus.SERVICE_UNAVAILABLE,
