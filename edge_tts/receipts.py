@@ -77,3 +77,36 @@ class Receipts:
         ):
             self._ids.popitem(last=False)
         return self._ids[request_id][1] if request_id in self._ids else None
+
+
+class SameTexts:
+    """Texts without an id: the same one through the same door is said once inside the window."""
+
+    def __init__(self, window_s: float) -> None:
+        """0: every one is said."""
+        self._window_s = window_s
+        self._last: OrderedDict[tuple[str, str], tuple[float, Job]] = OrderedDict()
+
+    def is_repeated(self, job: Job) -> bool:
+        arrived_s, first = self._last.get(_door_and_text(job), (0.0, job))
+        is_recent = first is not job and time.monotonic() - arrived_s < self._window_s
+        return is_recent and self._counts(job) and (not first.outcome.done() or _was_heard(first))
+
+    def remember(self, job: Job) -> None:
+        if self._window_s and self._counts(job):
+            self._last[_door_and_text(job)] = (time.monotonic(), job)
+            self._last.move_to_end(_door_and_text(job))
+            while len(self._last) > REMEMBERED_TEXTS:
+                self._last.popitem(last=False)
+
+    def _counts(self, job: Job) -> bool:
+        is_urgent = job.request.priority is Priority.IMPORTANT
+        return job.request.id is None and job.sound is None and job.request.source != REPEAT and not is_urgent
+
+
+def _door_and_text(job: Job) -> tuple[str, str]:
+    return job.request.source, job.request.text.strip()
+
+
+def _was_heard(job: Job) -> bool:
+    return job.latest.event_type is EventType.FINISHED

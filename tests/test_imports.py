@@ -77,6 +77,7 @@ LAZY = {
     "piper",
     "pocketsphinx",
     "pypinyin",
+    "regex",
     "rjieba",
     "soundfile",
     "typer",

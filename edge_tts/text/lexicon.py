@@ -5,6 +5,7 @@ NAS: {arpabet: N AE1 S}            # capitals inside: only exactly so
 重阳: {pinyin: chong2 yang2}
 Playlist: {language: en}           # read as English by a voice that speaks it
 gif: {ipa: dʒɪf, language: en}
+/(\\d+) ?PS\\b/: \\1 horsepower      # a regular expression, before the words
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ import logging
 import os
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from edge_tts.documents import parse_yaml
 from edge_tts.errors import MarkupError
@@ -31,13 +32,22 @@ _NOT_AFTER_A_LETTER = rf"(?<![^\W{HAN}])"
 _NOT_BEFORE_A_LETTER = rf"(?![^\W{HAN}])"
 
 
+RULE_TIMEOUT_S = 0.5
+"""A pattern such as (a|aa)+c can take years; any sensible one takes microseconds."""
+
+_REFERENCE = re.compile(r"\\(?:(\d+)|g<(\w+)>|(.?))")
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What is said for a word; exactly one of the first two, or only the language."""
+    """What is said for a word; exactly one of the first two, or only the language. Of a rule what takes the place of
+    all that matches."""
 
     text: str | None = None
     pronunciation: Pronunciation | None = None
     language: str | None = None
+    rule: Any = None
+    """A compiled pattern of the library regex, unlike those of Python with a time limit."""
 
 
 class Lexicon:
@@ -48,6 +58,12 @@ class Lexicon:
         self._stamp: tuple[int, int] | None = None
         self._entries: dict[str, Entry] = {}
         self._words: re.Pattern[str] | None = None
+        self._rules: dict[str, Entry] = {}
+        """In the order of the file."""
+
+        self.on_problem: Callable[[str | None], None] = lambda problem: None
+        """Called with each change of `problem`, on this thread."""
+
         self.problem: str | None = None
         """What is wrong with the file now; None if nothing."""
 
@@ -56,9 +72,23 @@ class Lexicon:
     def apply(self, segments: Sequence[Segment]) -> list[Segment]:
         """*segments* with the words of the file replaced; given pronunciations and verbatim text stay."""
         self._refresh()
+        ruled = [self._ruled(segment) for segment in segments] if self._rules else list(segments)
         if self._words is None:
-            return list(segments)
-        return [part for segment in segments for part in _applied(segment, self._words, self._entries)]
+            return ruled
+        return [part for segment in ruled for part in _applied(segment, self._words, self._entries)]
+
+    def _ruled(self, segment: Segment) -> Segment:
+        if segment.pronunciation is not None or segment.is_verbatim:
+            return segment
+        text = unicodedata.normalize("NFC", segment.text)
+        for written, entry in list(self._rules.items()):
+            try:
+                text = entry.rule.sub(entry.text, text, timeout=RULE_TIMEOUT_S)
+            except TimeoutError:
+                # What one text brings about the next one may, too.
+                del self._rules[written]
+                self._report(f"{written} takes too long and is left out until the file is changed")
+        return replace(segment, text=text)
 
     def _refresh(self) -> None:
         if self._path is None:
@@ -69,21 +99,30 @@ class Lexicon:
             if stamp == self._stamp:
                 return
             self._stamp = stamp
-            self._entries = parse(self._path.read_text(encoding="utf-8"))
+            entries = parse(self._path.read_text(encoding="utf-8"))
         except OSError as error:
             self._stamp = None
-            self._report(f"{self._path}: cannot be read: {error.strerror}")
+            self._report(
+                f"{self._path}: cannot be read: {error.strerror}; what was read before stays in force"
+            )
         except ValueError as error:
-            self._report(f"{self._path}: {error}")
+            self._report(f"{self._path}: {error}; what was read before stays in force")
         else:
-            self.problem = None
+            self._rules = {word: entry for word, entry in entries.items() if entry.rule is not None}
+            self._entries = {word: entry for word, entry in entries.items() if entry.rule is None}
             self._words = _pattern(self._entries) if self._entries else None
+            self._tell(None)
 
     def _report(self, problem: str) -> None:
         # Asked at every request: the same problem is worth one line in the log.
         if problem != self.problem:
-            log.warning("lexicon unchanged: %s", problem)
-        self.problem = problem
+            log.warning("lexicon: %s", problem)
+        self._tell(problem)
+
+    def _tell(self, problem: str | None) -> None:
+        if problem != self.problem:
+            self.problem = problem
+            self.on_problem(problem)
 
 
 def parse(document: str) -> dict[str, Entry]:
@@ -101,10 +140,36 @@ def _word(word: Any) -> str:
     if isinstance(word, bool) or word is None or not str(word).strip():
         # YAML reads a bare `on`, `no` or `null` as a value.
         raise ValueError(f"the word {word!r} must be written in quotes")
-    return _normal(str(word).strip())
+    return word if _is_rule(word) else _normal(str(word).strip())
+
+
+def _is_rule(word: object) -> TypeGuard[str]:
+    """Written as `/pattern/`."""
+    return isinstance(word, str) and len(word) > 2 and word[0] == word[-1] == "/"
+
+
+def _rule(written: str, value: Any) -> Entry:
+    import regex  # only here: most lexicons have no rules
+
+    if not isinstance(value, str):
+        raise ValueError(f"{written}: expected the text that takes its place, in quotes if it is a number")  # noqa: TRY004
+    try:
+        pattern = regex.compile(written[1:-1])
+    except regex.error as error:
+        raise ValueError(f"{written}: {error}") from error
+    if pattern.search(""):
+        raise ValueError(f"{written}: it matches where there is nothing")
+    # The library looks at them only when something matches.
+    for number, name, other in _REFERENCE.findall(value):
+        is_known = int(number) <= pattern.groups if number else name in pattern.groupindex
+        if other or not is_known:
+            raise ValueError(f"{written}: \\{number or name or other} names no group of it")
+    return Entry(text=value, rule=pattern)
 
 
 def _entry(word: object, value: Any) -> Entry:
+    if _is_rule(word):
+        return _rule(word, value)
     if isinstance(value, str) and value.strip():
         return Entry(text=value)
     keys = {"text", "language", *Alphabet} - {Alphabet.SOUND}
