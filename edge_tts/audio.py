@@ -1,9 +1,8 @@
-"""Sound in memory and in files: gain, fades, streaming resampling, WAV and the compressed formats."""
+"""Sound in memory and in files: gain, fades, streaming resampling, WAV."""
 
 from __future__ import annotations
 
 import math
-import os
 import struct
 import wave
 from collections.abc import Iterable
@@ -15,18 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_tts.speech import Audio
-
-FORMATS = {
-    "wav": "audio/wav",
-    "pcm": "audio/pcm",
-    "flac": "audio/flac",
-    "mp3": "audio/mpeg",
-    "opus": "audio/ogg",
-}
-"""Formats callers may ask for → media type."""
-
-_OPUS_SAMPLE_RATE = 24000
-"""Hertz. Opus knows only divisors of 48 kHz; this is the least that keeps all of a 22 050 Hz voice."""
 
 
 def volume_gain(volume: float) -> float:
@@ -148,39 +135,3 @@ def read_sound(path: Path, limit_s: float = math.inf) -> Audio:
     except soundfile.LibsndfileError as error:
         raise ValueError(f"{path}: {error}") from error
     return Audio(np.ascontiguousarray(samples.mean(axis=1)), sample_rate)
-
-
-_CONTAINERS = {"flac": ("FLAC", "PCM_16"), "mp3": ("MP3", "MPEG_LAYER_III"), "opus": ("OGG", "OPUS")}
-"""Compressed formats → libsndfile's names of container and encoding."""
-
-
-class CompressedSound:
-    """A FLAC, MP3 or Ogg Opus file in memory, written as its sound comes: hours of speech never exist uncompressed."""
-
-    def __init__(self, format: str, sample_rate: int) -> None:
-        import soundfile
-
-        container, subtype = _CONTAINERS[format]
-        to_rate = _OPUS_SAMPLE_RATE if format == "opus" else sample_rate
-        self._resampler = Resampler(sample_rate, to_rate)
-        # Not a BytesIO: its callbacks need memory that is writable and executable, which the unit forbids
-        # (MemoryDenyWriteExecute); a file without a name needs none.
-        self._descriptor = os.memfd_create("sound", os.MFD_CLOEXEC)
-        self._file: Any = soundfile.SoundFile(
-            f"/proc/self/fd/{self._descriptor}", "w", to_rate, 1, subtype, format=container
-        )
-
-    def write(self, audio: Audio) -> int:
-        """Add *audio*; returns the size of the file so far in bytes."""
-        self._file.write(self._resampler.resample(audio).samples)
-        return os.fstat(self._descriptor).st_size
-
-    def finish(self) -> bytes:
-        """The whole file."""
-        self._file.write(self._resampler.flush().samples)
-        self._file.close()
-        return os.pread(self._descriptor, os.fstat(self._descriptor).st_size, 0)
-
-    def close(self) -> None:
-        self._file.close()
-        os.close(self._descriptor)

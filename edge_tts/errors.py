@@ -5,7 +5,7 @@ SpeechError
 ├── RequestError          what the caller sent (HTTP 4xx, MQTT error event)
 │   ├── UnknownVoiceError, UnknownSpeakerError, UnknownLanguageError
 │   ├── TextTooLongError, NothingToSayError, MarkupError, UnsupportedPronunciationError
-│   ├── BadJsonError, InvalidFieldError, BodyTooLargeError
+│   ├── BadJsonError, InvalidFieldError, BodyTooLargeError, SoundTooLargeError
 │   ├── UnknownJobError, UnknownReferenceError, UnknownChimeError, BadClipError, ClockNotSetError
 │   ├── BadSoundError, SoundTooLongError, SoundBrokenOffError
 │   ├── ShuttingDownError, KeptForRestartError
@@ -143,10 +143,8 @@ class TextTooLongError(RequestError):
 
     code = "text_too_long"
 
-    def __init__(self, n_characters: int, limit: int) -> None:
-        super().__init__(
-            f"the text has {n_characters} characters; the limit is {limit} (queue.max_text_characters)"
-        )
+    def __init__(self, n_characters: int, limit: int, whose: str = "queue.max_text_characters") -> None:
+        super().__init__(f"the text has {n_characters} characters; the limit is {limit} ({whose})")
 
 
 class NothingToSayError(RequestError):
@@ -195,6 +193,18 @@ class BodyTooLargeError(RequestError):
     def __init__(self, size_bytes: int | None, limit_bytes: int, key: str) -> None:
         found = "more" if size_bytes is None else f"{size_bytes} bytes"
         super().__init__(f"at most {limit_bytes} bytes ({key}), found {found}")
+
+
+class SoundTooLargeError(RequestError):
+    """A file of sound that is sent whole would be larger than is kept in memory."""
+
+    code = "sound_too_large"
+
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__(
+            f"the sound is more than {limit_bytes >> 20} MB, and this format is sent whole; ask for wav, pcm, mp3 or "
+            "opus, which are streamed, or for less text at a time"
+        )
 
 
 class UnknownJobError(RequestError):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import AbstractContextManager, aclosing, asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -27,6 +27,7 @@ from edge_tts.given_sound import GivenSound, check_room
 from edge_tts.jobs import new_job
 from edge_tts.journal import Journal, open_journal
 from edge_tts.metrics import Metrics
+from edge_tts.models.base import VoiceSpec
 from edge_tts.moments import name_of_run
 from edge_tts.player import Player
 from edge_tts.receipts import Receipt, Receipts
@@ -243,11 +244,15 @@ class Service:
             raise RequestError(f"speed must be 0.25 to 4.0, not {speed}")
         self._status.set(speed=speed)
 
+    @property
+    def installed(self) -> Mapping[str, VoiceSpec]:
+        """Voices that can be used, as they were when the folders were last read, which `voices` does."""
+        return self._renderer.synthesizer.voices.installed.voices
+
     def set_voice(self, voice: str) -> None:
         """Raises UnknownVoiceError."""
-        installed = self._renderer.synthesizer.voices.installed.voices
-        if voice not in installed:
-            raise UnknownVoiceError(voice, installed)
+        if voice not in self.installed:
+            raise UnknownVoiceError(voice, self.installed)
         self._status.set(voice=voice)
 
     def updates(self) -> AbstractContextManager[AsyncIterator[Update]]:

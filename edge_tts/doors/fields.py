@@ -45,7 +45,7 @@ def _name(name: str, value: Any) -> str:
     return str(value)
 
 
-def _one_of(*allowed: str) -> Check:
+def one_of(*allowed: str) -> Check:
     def check(name: str, value: Any) -> str:
         if value not in allowed:
             raise InvalidFieldError(name, value, f"one of {', '.join(allowed)}")
@@ -95,7 +95,7 @@ def _emotion(name: str, value: Any) -> Emotion:
 
 
 def _priority(name: str, value: Any) -> Priority:
-    return Priority(_one_of(*Priority)(name, value))
+    return Priority(one_of(*Priority)(name, value))
 
 
 def _moment(name: str, value: Any) -> float:
@@ -125,7 +125,7 @@ def _repeat(name: str, value: Any) -> int:
 
 FIELDS: dict[str, Check] = {
     "text": spoken_text,
-    "format": _one_of("text", "ssml"),
+    "format": one_of("text", "ssml"),
     "voice": _name,
     "language": _language,
     "speaker": _name,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict
@@ -13,7 +12,6 @@ from typing import Any
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from edge_tts.audio import FORMATS
 from edge_tts.config import Config
 from edge_tts.door_config import HttpConfig
 from edge_tts.doors import http_guard
@@ -26,28 +24,17 @@ from edge_tts.doors.base import (
     which_job,
 )
 from edge_tts.doors.fields import FIELDS, boolean, number, volume_percent
-from edge_tts.doors.http_connections import Connections, Deadlines
-from edge_tts.doors.http_errors import PoliteHandler, errors_as_json
+from edge_tts.doors.http_connections import Connections, Deadlines, Limits, tls_context
+from edge_tts.doors.http_errors import errors_answered
 from edge_tts.doors.http_events import send_events
 from edge_tts.doors.http_references import ReferenceRoutes
+from edge_tts.doors.http_server import listening
 from edge_tts.doors.http_sound import SoundRequest, send_sound, sound_format
-from edge_tts.errors import ConfigError, InvalidFieldError
+from edge_tts.doors.openai import OpenAiRoutes, error_answer
+from edge_tts.errors import InvalidFieldError
 from edge_tts.service import Service
+from edge_tts.sound_files import FORMATS
 from edge_tts.speech import SpeakRequest
-
-log = logging.getLogger(__name__)
-
-SHUTDOWN_S = 3.0
-"""How long answers under way may go on when the daemon stops."""
-
-CONNECTION: dict[str, Any] = {
-    "access_log": None,
-    "auto_decompress": False,
-    "keepalive_timeout": 15.0,
-    # How long the rest of a refused body is read and thrown away.
-    "lingering_time": 1.0,
-}
-"""Settings of aiohttp for one connection."""
 
 DEADLINES = Deadlines()
 SOURCE = "http"
@@ -77,6 +64,7 @@ class HttpDoor:
             web.delete("/api/jobs/{job}", self._end_job),
             *(web.post(f"/api/{name}", self._command(name)) for name in COMMANDS),
             *ReferenceRoutes(self._service).routes(),
+            *OpenAiRoutes(self._service, self._config, self._deadlines).routes(),
             web.get("/api/state", self._state),
             web.post("/api/state", self._set_state),
             web.get("/api/events", self._events, allow_head=False),
@@ -227,51 +215,21 @@ async def open_door(
     if not settings.enabled:
         yield None
         return
-    connections = Connections(settings, deadlines)
+    connections = Connections(Limits.of(settings), deadlines, tls_context(settings))
     door = HttpDoor(service, settings, deadlines)
-    runner = await _serve(door, service, settings, connections)
-    try:
-        listener = await _listen(connections, settings)
-        door.port = listener.sockets[0].getsockname()[1]
-        log.info("http%s listens on %s port %d", "s" * bool(connections.tls), settings.host, door.port)
-        try:
-            yield door
-        finally:
-            listener.close()
-    finally:
-        await connections.close()
-        await runner.cleanup()
-
-
-async def _serve(
-    door: HttpDoor, service: Service, config: HttpConfig, connections: Connections
-) -> web.AppRunner:
-    token = http_guard.read_token(config)
     app = web.Application(
         # The outermost first.
         middlewares=[
             connections.busy(),
-            errors_as_json(service.metrics),
-            http_guard.access_guard(config, token),
+            errors_answered(service.metrics, SOURCE, error_answer, "/openapi.json lists them"),
+            http_guard.access_guard(settings, http_guard.read_token(settings)),
         ],
-        client_max_size=config.max_body_bytes,
+        client_max_size=settings.max_body_bytes,
     )
     app.add_routes(door.routes())
-    app.on_response_prepare.append(http_guard.finishing_touches(config))
+    app.on_response_prepare.append(http_guard.finishing_touches(settings))
     app.on_shutdown.append(door.close)
-    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=SHUTDOWN_S, **CONNECTION)
-    await runner.setup()
-    server, loop = runner.server, asyncio.get_running_loop()
-    assert server is not None
-    connections.serve = lambda: PoliteHandler(service.metrics, server, loop=loop, **CONNECTION)
-    return runner
-
-
-async def _listen(connections: Connections, config: HttpConfig) -> asyncio.Server:
-    try:
-        return await asyncio.get_running_loop().create_server(connections.accept, config.host, config.port)
-    except OSError as error:
-        raise ConfigError(
-            f"http: cannot listen on {config.host} port {config.port}: {error.strerror}; is a daemon running "
-            "already? Choose another http.port"
-        ) from error
+    async with listening(
+        app, SOURCE, settings.host, settings.port, connections, service.metrics
+    ) as door.port:
+        yield door

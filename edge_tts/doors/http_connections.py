@@ -57,19 +57,39 @@ def tls_context(config: HttpConfig) -> ssl.SSLContext | None:
     return context
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How many connections may be open."""
+
+    in_all: int
+    per_address: int
+    in_all_name: str = "in all"
+    """What the limit is called in a refusal."""
+
+    per_address_name: str = "from one address"
+
+    @classmethod
+    def of(cls, config: HttpConfig) -> Limits:
+        return cls(
+            config.max_connections,
+            config.max_connections_per_address,
+            "(http.max_connections)",
+            "from one address (http.max_connections_per_address)",
+        )
+
+
 class Connections:
     """Admits connections up to the limits. Who waits for nothing makes room for who comes; only where every place
     has a request under way one is refused."""
 
-    def __init__(self, config: HttpConfig, deadlines: Deadlines) -> None:
+    def __init__(self, limits: Limits, deadlines: Deadlines, tls: ssl.SSLContext | None = None) -> None:
         self.serve: Callable[[], web.RequestHandler] | None = None
         """Makes aiohttp's side of a connection; known once the server is built."""
 
         self.deadlines = deadlines
-        self.tls = tls_context(config)
+        self.tls = tls
         self.handshakes: set[asyncio.Task[None]] = set()
-        self._limit = config.max_connections
-        self._limit_per_address = config.max_connections_per_address
+        self._limits = limits
         # Who has been idle for longest comes first.
         self._open: dict[web.RequestHandler, GuardedConnection] = {}
 
@@ -81,13 +101,10 @@ class Connections:
     def admit(self, connection: GuardedConnection) -> str | None:
         """None, or why there is no place for *connection*."""
         neighbours = [each for each in self._open.values() if each.address == connection.address]
-        crowd, limit = (
-            neighbours,
-            f"{self._limit_per_address} from one address (http.max_connections_per_address)",
-        )
-        if len(neighbours) < self._limit_per_address:
-            crowd, limit = list(self._open.values()), f"{self._limit} (http.max_connections)"
-            if len(crowd) < self._limit:
+        crowd, limit = neighbours, f"{self._limits.per_address} {self._limits.per_address_name}"
+        if len(neighbours) < self._limits.per_address:
+            crowd, limit = list(self._open.values()), f"{self._limits.in_all} {self._limits.in_all_name}"
+            if len(crowd) < self._limits.in_all:
                 self._open[connection.inner] = connection
                 return None
         idle = next((each for each in crowd if not each.is_busy), None)

@@ -1,30 +1,25 @@
-"""POST /api/tts: the sound of a text as it is made."""
+"""The sound of a text for who asks by HTTP, sent as it is made."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import aclosing, closing
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
+from contextlib import aclosing, asynccontextmanager, closing
+from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from aiohttp import web
 
-from edge_tts.audio import FORMATS, CompressedSound, Resampler, to_pcm16, volume_gain, wav_header
+from edge_tts.audio import Resampler, volume_gain
 from edge_tts.doors.http_errors import HttpError
 from edge_tts.errors import InvalidFieldError, NothingToSayError
 from edge_tts.service import Service
+from edge_tts.sound_files import FORMATS, MEDIA_TYPES, Encoder, encoder
 from edge_tts.speech import Audio, Piece, SpeakRequest, with_gain
-
-MAX_COMPRESSED_BYTES = 32 << 20
-"""A quarter of an hour of FLAC, two hours of MP3: what is sent whole is kept whole in memory."""
 
 BLOCK_BYTES = 1 << 16
 
-_STREAMED = ("wav", "pcm")
-"""Formats that can be sent while the rest is not known yet."""
-
-_MEDIA_TYPES = {
+_ACCEPTED = {
     **{media_type: name for name, media_type in FORMATS.items()},
     **dict.fromkeys(("*/*", "audio/*", "audio/x-wav", "audio/wave", "audio/vnd.wave"), "wav"),
     **dict.fromkeys(("audio/l16", "audio/x-pcm"), "pcm"),
@@ -38,7 +33,25 @@ _MEDIA_TYPES = {
 class SoundRequest:
     request: SpeakRequest
     format: str
-    """One of FORMATS."""
+    """One of MEDIA_TYPES."""
+
+    sample_rate: int | None = None
+    """Hertz; None: the voice's."""
+
+    is_streamed: bool = True
+    """Sent while it is made, if the format can; else a whole file, which says how long it is."""
+
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Of the answer, besides those that tell what it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    headers: Mapping[str, str]
+    """Of the answer: what it is."""
+
+    blocks: AsyncIterator[bytes]
+    """Of the file, at most BLOCK_BYTES each: in one go the deadline for a reader would be one for all of it."""
 
 
 def sound_format(request: web.Request, wanted: object) -> str:
@@ -51,8 +64,8 @@ def sound_format(request: web.Request, wanted: object) -> str:
     accepted = request.headers.get("Accept", "*/*")
     preferred = _by_preference(accepted)
     for media_type in preferred:
-        if media_type in _MEDIA_TYPES:
-            return _MEDIA_TYPES[media_type]
+        if media_type in _ACCEPTED:
+            return _ACCEPTED[media_type]
     if not any(media_type.startswith("audio/") for media_type in preferred):
         # `curl --json` and many libraries say application/json without a thought about what comes back.
         return "wav"
@@ -80,75 +93,83 @@ def _by_preference(accept: str) -> list[str]:
     return [media_type for _, media_type in sorted(qualities, key=lambda each: each[0])]
 
 
-async def send_sound(service: Service, request: web.Request, wanted: SoundRequest) -> web.StreamResponse:
-    """Stream WAV and PCM piece by piece, other formats whole. A caller who hangs up cancels this, and with it the
-    synthesis."""
+@asynccontextmanager
+async def opened_sound(service: Service, wanted: SoundRequest) -> AsyncIterator[Sound]:
+    """The sound, of which the first block is made: until then an error has a status of its own. A caller who hangs
+    up cancels this, and with it the synthesis."""
     async with aclosing(service.stream(wanted.request)) as pieces:
-        # Nothing is sent before the first piece: until then an error still has a status of its own.
         first = await anext(pieces, None)
         if first is None:
             raise NothingToSayError
-        audios = _uniform(first, pieces, wanted.request)
-        if wanted.format not in _STREAMED:
-            return await _send_whole(request, service, wanted, first, audios)
-        response = _response(service, wanted, first)
+        sample_rate = wanted.sample_rate or first.audio.sample_rate
+        audios = _uniform(first, pieces, wanted.request, sample_rate)
+        with closing(encoder(wanted.format, sample_rate, is_streamed=wanted.is_streamed)) as file:
+            async with aclosing(_blocks(file, audios)) as blocks:
+                first_block = await anext(blocks)
+                yield Sound(_headers(service, wanted, sample_rate), _with_first(first_block, blocks))
+
+
+async def send_sound(service: Service, request: web.Request, wanted: SoundRequest) -> web.StreamResponse:
+    async with opened_sound(service, wanted) as sound:
+        response = web.StreamResponse(headers=sound.headers)
         await response.prepare(request)
-        if wanted.format == "wav":
-            first_audio = await anext(audios)
-            header = wav_header(first.audio.sample_rate, None)
-            await response.write(header + to_pcm16(first_audio.samples))
-        async for audio in audios:
-            await response.write(to_pcm16(audio.samples))
+        async for block in sound.blocks:
+            await response.write(block)
         await response.write_eof()
         return response
 
 
-async def _send_whole(
-    request: web.Request, service: Service, wanted: SoundRequest, first: Piece, audios: AsyncIterator[Audio]
-) -> web.StreamResponse:
-    with closing(CompressedSound(wanted.format, first.audio.sample_rate)) as sound:
-        async for audio in audios:
-            if await asyncio.to_thread(sound.write, audio) > MAX_COMPRESSED_BYTES:
-                raise HttpError(
-                    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                    "sound_too_large",
-                    f"the sound is more than {MAX_COMPRESSED_BYTES >> 20} MB of {wanted.format}, which is sent whole; "
-                    "ask for wav or pcm, which are streamed, or for less text at a time",
-                )
-        content = await asyncio.to_thread(sound.finish)
-    response = _response(service, wanted, first)
-    response.content_length = len(content)
-    await response.prepare(request)
-    for start in range(0, len(content), BLOCK_BYTES):
-        # In one go the deadline for a reader would be one for all of it.
-        await response.write(content[start : start + BLOCK_BYTES])
-    await response.write_eof()
-    return response
+def _headers(service: Service, wanted: SoundRequest, sample_rate: int) -> dict[str, str]:
+    media_type = MEDIA_TYPES[wanted.format]
+    if wanted.format == "pcm":
+        media_type += f";rate={sample_rate};channels=1"
+    return {
+        "Content-Type": media_type,
+        "X-Voice": wanted.request.voice or service.state.voice,
+        "X-Sample-Rate": str(sample_rate),
+        # A proxy that collects the whole answer first would undo the streaming.
+        "X-Accel-Buffering": "no",
+        **wanted.headers,
+    }
 
 
-def _response(service: Service, wanted: SoundRequest, first: Piece) -> web.StreamResponse:
-    media_type = FORMATS[wanted.format]
-    sample_rate = first.audio.sample_rate
-    return web.StreamResponse(
-        headers={
-            "Content-Type": f"{media_type};rate={sample_rate};channels=1"
-            if wanted.format == "pcm"
-            else media_type,
-            "X-Voice": wanted.request.voice or service.state.voice,
-            "X-Sample-Rate": str(sample_rate),
-            # A proxy that collects the whole answer first would undo the streaming.
-            "X-Accel-Buffering": "no",
-        }
-    )
+async def _blocks(file: Encoder, audios: AsyncIterator[Audio]) -> AsyncGenerator[bytes, None]:
+    async for audio in audios:
+        for block in _cut(await _done(file.write, audio)):
+            yield block
+    for block in _cut(await _done(file.finish)):
+        yield block
 
 
-async def _uniform(first: Piece, rest: AsyncIterator[Piece], request: SpeakRequest) -> AsyncIterator[Audio]:
-    """The sound of all pieces at the request's volume and the first one's sample rate (markup may change the
-    voice, and a header names one rate)."""
+async def _done(encode: Callable[..., bytes], *audio: Audio) -> bytes:
+    """What *encode* returns, from a thread: compression would hold up the event loop."""
+    encoding = asyncio.ensure_future(asyncio.to_thread(encode, *audio))
+    try:
+        return await asyncio.shield(encoding)
+    except asyncio.CancelledError:
+        # The thread goes on; the file must not be closed under it.
+        await asyncio.wait({encoding})
+        raise
+
+
+def _cut(content: bytes) -> Iterator[bytes]:
+    return (content[start : start + BLOCK_BYTES] for start in range(0, len(content), BLOCK_BYTES))
+
+
+async def _with_first(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for block in rest:
+        yield block
+
+
+async def _uniform(
+    first: Piece, rest: AsyncIterator[Piece], request: SpeakRequest, to_rate: int
+) -> AsyncIterator[Audio]:
+    """The sound of all pieces at the request's volume and one sample rate (markup may change the voice)."""
     gain = 1.0 if request.volume is None else volume_gain(request.volume)
-    to_rate = from_rate = first.audio.sample_rate
+    from_rate = first.audio.sample_rate
     resampler = Resampler(from_rate, to_rate)
-    yield with_gain(first.audio, gain)
+    yield with_gain(resampler.resample(first.audio), gain)
     async for piece in rest:
         if piece.audio.sample_rate != from_rate:
             yield with_gain(resampler.flush(), gain)
