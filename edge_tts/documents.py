@@ -28,6 +28,12 @@ def parse_yaml(text: str) -> Any:
         raise ValueError(f"a value that is none of its type: {error}") from error
 
 
+def line_of_key(text: str, number: int) -> int:
+    """Line, from 1, of the key of that number, from 0, of the mapping that *text* is; it was parsed before."""
+    root = yaml.compose(text, _Loader)
+    return root.value[number][0].start_mark.line + 1 if root else 1
+
+
 class _Loader(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):

@@ -8,10 +8,12 @@ SpeechError
 │   ├── BadJsonError, InvalidFieldError, BodyTooLargeError, SoundTooLargeError
 │   ├── UnknownJobError, UnknownReferenceError, UnknownChimeError, BadClipError, ClockNotSetError
 │   ├── BadSoundError, SoundTooLongError, SoundBrokenOffError
+│   ├── BadLexiconError, LexiconChangedError, NoLexiconError
 │   ├── ShuttingDownError, KeptForRestartError
 │   └── QueueFullError    try again later (HTTP 429): SoundsFullError
 ├── PoisonError           a text that ends the daemon
 ├── VoiceError            an installed voice: VoiceLoadError, SynthesisError, MemoryBudgetError
+├── LexiconFileError      the lexicon's file
 └── DeviceError           the sound device
 
 Every class has a stable `code`, part of the public contract; the message tells a person what was found and
@@ -207,6 +209,37 @@ class SoundTooLargeError(RequestError):
         )
 
 
+class BadLexiconError(RequestError):
+    """A lexicon with an entry that cannot be read; the one in force stays."""
+
+    code = "bad_lexicon"
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"the lexicon stays as it was: {problem}")
+
+
+class LexiconChangedError(RequestError):
+    """Somebody else has changed the lexicon since it was read."""
+
+    code = "lexicon_changed"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the lexicon was changed by somebody else meanwhile; read it again and repeat your change"
+        )
+
+
+class NoLexiconError(RequestError):
+    """There is no lexicon to be shown or changed."""
+
+    code = "no_lexicon"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "no lexicon is configured; set text.lexicon to the name of a file and restart the daemon"
+        )
+
+
 class UnknownJobError(RequestError):
     """No such job, or it ended too long ago to be remembered."""
 
@@ -288,6 +321,12 @@ class MemoryBudgetError(VoiceError):
     """The voice does not fit into `memory.limit_mb`, even with every other voice unloaded."""
 
     code = "out_of_memory_budget"
+
+
+class LexiconFileError(SpeechError):
+    """The lexicon's file cannot be read or written."""
+
+    code = "lexicon_file"
 
 
 class DeviceError(SpeechError):

@@ -37,6 +37,8 @@ from edge_tts.speech import JobEvent, Piece, Priority, Reference, SpeakRequest
 from edge_tts.state import DeviceState
 from edge_tts.status import Status
 from edge_tts.synthesizer import Plan
+from edge_tts.text import lexicon_file
+from edge_tts.text.lexicon_file import LexiconFile
 from edge_tts.updates import Update, Updates
 
 __all__ = ["Receipt", "Service", "Update", "open_service"]
@@ -219,6 +221,14 @@ class Service:
     async def forget(self, name: str) -> int:
         """Remove all clips of *name*; returns how many. Raises UnknownReferenceError."""
         return await self._renderer.call(self._renderer.synthesizer.references.remove, name)
+
+    async def lexicon(self) -> LexiconFile:
+        """The user's own pronunciations; raises NoLexiconError or LexiconFileError."""
+        return await self._renderer.call(lexicon_file.read, self.config.text.lexicon)
+
+    async def replace_lexicon(self, text: str, version: str | None) -> LexiconFile:
+        """Write *text* if the file is still of *version*; raises what `lexicon_file.replace` does."""
+        return await self._renderer.call(lexicon_file.replace, self.config.text.lexicon, text, version)
 
     # State and health
 

@@ -21,13 +21,13 @@ _LANGUAGE = re.compile(r"[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*")
 
 
 def spoken_text(name: str, value: Any) -> str:
-    text = _string(name, value)
+    text = string(name, value)
     if not text.strip():
         raise NothingToSayError
     return text
 
 
-def _string(name: str, value: Any) -> str:
+def string(name: str, value: Any) -> str:
     if not isinstance(value, str):
         raise InvalidFieldError(name, value, "text")
     # "\ud800" alone is valid JSON and no character: no UTF-8, so no log, file or library would take it.
@@ -40,7 +40,7 @@ def _name(name: str, value: Any) -> str:
     """Text that names something; a number is its digits (`"id": 222`)."""
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
-    if not 1 <= len(_string(name, value)) <= MAX_NAME_CHARACTERS:
+    if not 1 <= len(string(name, value)) <= MAX_NAME_CHARACTERS:
         raise InvalidFieldError(name, value, f"1 to {MAX_NAME_CHARACTERS} characters")
     return str(value)
 
@@ -101,7 +101,7 @@ def _priority(name: str, value: Any) -> Priority:
 def _moment(name: str, value: Any) -> float:
     """RFC 3339 → Unix seconds."""
     try:
-        moment = datetime.fromisoformat(_string(name, value))
+        moment = datetime.fromisoformat(string(name, value))
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None:
@@ -114,7 +114,7 @@ def _chime(name: str, value: Any) -> str | None:
     """Sound before speech: a name, false for none, true for the configured one or else a bundled one."""
     if isinstance(value, bool):
         return "default" if value else ""
-    return _string(name, value)
+    return string(name, value)
 
 
 def _repeat(name: str, value: Any) -> int:
@@ -133,7 +133,7 @@ FIELDS: dict[str, Check] = {
     "pitch": number(-12, 12),
     "volume": volume_percent,
     "emotion": _emotion,
-    "style": _string,
+    "style": string,
     "reference": _name,
     "priority": _priority,
     "id": _name,

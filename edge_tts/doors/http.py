@@ -27,6 +27,8 @@ from edge_tts.doors.fields import FIELDS, boolean, number, volume_percent
 from edge_tts.doors.http_connections import Connections, Deadlines, Limits, tls_context
 from edge_tts.doors.http_errors import errors_answered
 from edge_tts.doors.http_events import send_events
+from edge_tts.doors.http_lexicon import LexiconRoutes
+from edge_tts.doors.http_page import PageRoutes
 from edge_tts.doors.http_references import ReferenceRoutes
 from edge_tts.doors.http_server import listening
 from edge_tts.doors.http_sound import SoundRequest, send_sound, sound_format
@@ -34,10 +36,13 @@ from edge_tts.doors.openai import OpenAiRoutes, error_answer
 from edge_tts.errors import InvalidFieldError
 from edge_tts.service import Service
 from edge_tts.sound_files import FORMATS
-from edge_tts.speech import SpeakRequest
+from edge_tts.speech import JobEvent, SpeakRequest
 
 DEADLINES = Deadlines()
 SOURCE = "http"
+
+MAX_TEXT_SHOWN = 200
+"""Characters of an announcement in a list: enough to know which one it is."""
 
 
 class HttpDoor:
@@ -54,7 +59,7 @@ class HttpDoor:
 
     def routes(self) -> list[web.RouteDef]:
         return [
-            web.get("/", self._root),
+            *PageRoutes().routes(),
             web.post("/api/say", self._say),
             web.post("/api/tts", self._tts),
             web.post("/api/explain", self._explain),
@@ -65,6 +70,7 @@ class HttpDoor:
             *(web.post(f"/api/{name}", self._command(name)) for name in COMMANDS),
             *ReferenceRoutes(self._service).routes(),
             *OpenAiRoutes(self._service, self._config, self._deadlines).routes(),
+            *LexiconRoutes(self._service, self._deadlines.body_s).routes(),
             web.get("/api/state", self._state),
             web.post("/api/state", self._set_state),
             web.get("/api/events", self._events, allow_head=False),
@@ -116,10 +122,10 @@ class HttpDoor:
     # Jobs and commands
 
     async def _jobs(self, request: web.Request) -> web.Response:
-        return web.json_response({"jobs": [event.to_json() for event in self._service.jobs()]})
+        return web.json_response({"jobs": [_shown(event) for event in self._service.jobs()]})
 
     async def _job(self, request: web.Request) -> web.Response:
-        return web.json_response(self._service.job(request.match_info["job"]).to_json())
+        return web.json_response(_shown(self._service.job(request.match_info["job"])))
 
     async def _end_job(self, request: web.Request) -> web.Response:
         return web.json_response({"ended": self._service.stop(request.match_info["job"])})
@@ -176,9 +182,6 @@ class HttpDoor:
     async def _contract(self, request: web.Request) -> web.Response:
         return web.Response(body=self._openapi, content_type="application/json")
 
-    async def _root(self, request: web.Request) -> web.Response:
-        return web.json_response({"name": "edge_tts", "contract": "/openapi.json", "say": "POST /api/say"})
-
     # Bodies
 
     async def _body(self, request: web.Request) -> bytes:
@@ -204,6 +207,12 @@ class HttpDoor:
         for warning in warnings:
             self._service.metrics.warnings.labels(warning.split(":")[0]).inc()
         return request, warnings
+
+
+def _shown(event: JobEvent) -> dict[str, object]:
+    """The event with the beginning of its text, for who asks; events that are told to everybody have none."""
+    text, limit = event.text, MAX_TEXT_SHOWN
+    return event.to_json() | {"text": text if len(text) <= limit else text[: limit - 1] + "…"}
 
 
 @asynccontextmanager

@@ -16,8 +16,8 @@ from edge_tts.door_config import HttpConfig
 from edge_tts.doors.http_errors import BAD_HTTP, HttpError
 from edge_tts.errors import BodyTooLargeError, ConfigError
 
-OPEN_PATHS = {"/healthz", "/readyz"}
-"""Need no token: what watches the box has none."""
+OPEN_PATHS = {"/", "/healthz", "/readyz"}
+"""Need no token: the page asks for it, what watches the box has none."""
 
 _HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[\w.-]+)(:\d+)?", re.ASCII)
 
@@ -50,7 +50,7 @@ def access_guard(config: HttpConfig, token: str | None) -> Middleware:
         for header, plain in (("Content-Encoding", "identity"), ("Transfer-Encoding", "chunked")):
             if request.headers.get(header, plain).lower() != plain:
                 # A few kilobytes of gzip can be gigabytes of text.
-                raise _unsupported(f"{header} other than {plain} is not taken; send the body as it is")
+                raise unsupported(f"{header} other than {plain} is not taken; send the body as it is")
         return await handler(request)
 
     return middleware
@@ -97,7 +97,7 @@ def _preflight(request: web.Request) -> web.Response:
     return web.Response(
         status=HTTPStatus.NO_CONTENT,
         headers={
-            "Access-Control-Allow-Methods": "GET, POST, DELETE",
+            "Access-Control-Allow-Methods": "GET, POST, PUT, DELETE",
             "Access-Control-Allow-Headers": "Authorization, Content-Type",
             "Access-Control-Max-Age": "600",
         },
@@ -133,7 +133,7 @@ def finishing_touches(config: HttpConfig) -> Callable[[web.Request, web.StreamRe
     return on_prepare
 
 
-def _unsupported(message: str) -> HttpError:
+def unsupported(message: str) -> HttpError:
     return HttpError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", message)
 
 
@@ -147,9 +147,9 @@ def check_media_type(request: web.Request) -> bool:
         return True
     if request.content_type == "text/plain" and "Origin" not in request.headers:
         if (request.charset or "utf-8").lower() not in ("utf-8", "utf8", "us-ascii"):
-            raise _unsupported(f"text must be UTF-8, not {request.charset}")
+            raise unsupported(f"text must be UTF-8, not {request.charset}")
         return False
-    raise _unsupported(
+    raise unsupported(
         f"expected Content-Type: application/json, or text/plain (not from web pages), found {request.content_type}"
     )
 

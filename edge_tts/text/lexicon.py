@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from edge_tts.documents import parse_yaml
+from edge_tts.documents import line_of_key, parse_yaml
 from edge_tts.errors import MarkupError
 from edge_tts.speech import Alphabet, Pronunciation, Segment
 from edge_tts.text import arpabet, pinyin
@@ -126,14 +126,20 @@ class Lexicon:
 
 
 def parse(document: str) -> dict[str, Entry]:
-    """The entries by word; raises ValueError saying which word is wrong and what would be right."""
+    """The entries by word; raises ValueError saying which line and word is wrong and what would be right."""
     words = parse_yaml(document)
     if words is None:
         return {}
     if not isinstance(words, dict):
         # A ValueError like every other thing the file can have wrong.
         raise ValueError("expected lines of the form `word: respelling`")  # noqa: TRY004
-    return {_word(word): _entry(word, value) for word, value in words.items()}
+    entries = {}
+    for number, (word, value) in enumerate(words.items()):
+        try:
+            entries[_word(word)] = _entry(word, value)
+        except ValueError as error:
+            raise ValueError(f"{error}, at line {line_of_key(document, number)}") from error
+    return entries
 
 
 def _word(word: Any) -> str:
