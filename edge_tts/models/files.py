@@ -8,11 +8,9 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-from numpy.typing import NDArray
 
 from edge_tts.errors import VoiceLoadError
+from edge_tts.models.weights import Weight
 
 MAX_GRAPH_BYTES = (1 << 31) - 1
 """What a protobuf message can be."""
@@ -28,7 +26,7 @@ class GraphFile:
     path: Path
     content: bytes
     sha256: str
-    weights: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    weights: Mapping[str, Weight] = field(default_factory=dict)
     """Those that lie in another file."""
 
 

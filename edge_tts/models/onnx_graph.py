@@ -87,12 +87,12 @@ def _encode_varint(value: int) -> bytes:
     return bytes(encoded)
 
 
-def _header(number: int, size: int) -> bytes:
+def header(number: int, size: int) -> bytes:
     return _encode_varint(number << 3 | BYTES) + _encode_varint(size)
 
 
 def _message(number: int, content: bytes) -> bytes:
-    return _header(number, len(content)) + content
+    return header(number, len(content)) + content
 
 
 def text(field: Field) -> str:
@@ -101,7 +101,7 @@ def text(field: Field) -> str:
     return bytes(field.value).decode("utf-8", "replace")
 
 
-def _view(field: Field) -> View:
+def view(field: Field) -> View:
     if isinstance(field.value, int):
         raise GraphError("no ONNX file: a number where a message belongs")
     return field.value
@@ -161,12 +161,12 @@ def _node(raw: View, content: View) -> Node:
         elif field.number == NODE_OP_TYPE:
             op_type = text(field)
         elif field.number == NODE_ATTRIBUTE:
-            view = _view(field)
-            for part in fields(view):
+            attribute = view(field)
+            for part in fields(attribute):
                 if part.number == ATTRIBUTE_NAME:
-                    attributes[text(part)] = view
+                    attributes[text(part)] = attribute
                 elif part.number in (ATTRIBUTE_GRAPH, ATTRIBUTE_GRAPHS):
-                    captured |= _mentioned(_view(part))
+                    captured |= _mentioned(view(part))
     return Node(op_type, tuple(inputs), tuple(outputs), frozenset(captured), raw, attributes)
 
 
@@ -174,14 +174,14 @@ def _mentioned(subgraph: View) -> set[str]:
     names: set[str] = set()
     for field in fields(subgraph):
         if field.number == GRAPH_NODE:
-            names |= _node(field.raw, _view(field)).needs
+            names |= _node(field.raw, view(field)).needs
         elif field.number == GRAPH_OUTPUT:
             # A branch may pass an outer tensor straight on.
-            names.add(_named(_view(field), VALUE_NAME))
+            names.add(named(view(field), VALUE_NAME))
     return names
 
 
-def _named(message: View, number: int) -> str:
+def named(message: View, number: int) -> str:
     return next((text(field) for field in fields(message) if field.number == number), "")
 
 
@@ -198,7 +198,7 @@ def _int64s(tensor: View) -> list[int]:
     if TENSOR_TYPE not in parts or parts[TENSOR_TYPE].value != TYPE_INT64:
         return []
     if TENSOR_RAW in parts:
-        raw = _view(parts[TENSOR_RAW])
+        raw = view(parts[TENSOR_RAW])
         return [number for (number,) in struct.iter_unpack("<q", raw)]
     # Negative numbers are varints of 64 bits.
     listed = (n for field in fields(tensor) if field.number == TENSOR_INT64S for n in numbers(field))
@@ -218,7 +218,7 @@ class Graph:
         graph = None
         for field in fields(memoryview(content)):
             if field.number == MODEL_GRAPH:
-                graph = _view(field)
+                graph = view(field)
             else:
                 self._around.append(field.raw)
         if graph is None:
@@ -229,15 +229,15 @@ class Graph:
 
     def _add(self, field: Field) -> None:
         if field.number == GRAPH_NODE:
-            self.nodes.append(_node(field.raw, _view(field)))
+            self.nodes.append(_node(field.raw, view(field)))
         elif field.number == GRAPH_INITIALIZER:
-            tensor = _view(field)
+            tensor = view(field)
             dims = (n for part in fields(tensor) if part.number == TENSOR_DIMS for n in numbers(part))
-            self.initializers[_named(tensor, TENSOR_NAME)] = Initializer(tuple(dims), tensor, field.raw)
+            self.initializers[named(tensor, TENSOR_NAME)] = Initializer(tuple(dims), tensor, field.raw)
         elif field.number == GRAPH_INPUT:
-            self.inputs[_named(_view(field), VALUE_NAME)] = field.raw
+            self.inputs[named(view(field), VALUE_NAME)] = field.raw
         elif field.number == GRAPH_OUTPUT:
-            self.outputs[_named(_view(field), VALUE_NAME)] = field.raw
+            self.outputs[named(view(field), VALUE_NAME)] = field.raw
         elif field.number not in GRAPH_REPLACED:
             self._rest.append(field.raw)
 
@@ -262,7 +262,7 @@ class Graph:
         node = self.producers.get(name)
         content = node.attributes.get("value") if node and node.op_type == "Constant" else None
         tensors = (
-            [] if content is None else [_view(f) for f in fields(content) if f.number == ATTRIBUTE_TENSOR]
+            [] if content is None else [view(f) for f in fields(content) if f.number == ATTRIBUTE_TENSOR]
         )
         return _int64s(tensors[0]) if tensors else []
 
@@ -276,7 +276,7 @@ class Graph:
         body += [_message(GRAPH_INPUT, _float_value(name)) for name in known]
         body += [self.outputs.get(name) or _message(GRAPH_OUTPUT, _float_value(name)) for name in outputs]
         size = sum(len(each) for each in body)
-        return [*self._around, _header(MODEL_GRAPH, size), *body]
+        return [*self._around, header(MODEL_GRAPH, size), *body]
 
 
 def _float_value(name: str) -> bytes:

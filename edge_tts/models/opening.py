@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from edge_tts.errors import VoiceLoadError
 from edge_tts.models.base import VoiceSpec
 from edge_tts.models.files import GraphFile, read_verified
 from edge_tts.models.session import Session, hold, read_graph
-from edge_tts.models.weights import Weights
 
 WEIGHTS = "_weights"
 """After the role of a graph: that of the file with its weights. Several graphs may name the same file."""
 
 
 class Opener:
-    """Opens the graphs of one voice; a file of weights is read once for all of them."""
+    """Opens the graphs of one voice."""
 
     def __init__(self, spec: VoiceSpec, threads: int) -> None:
         self._spec = spec
         self._threads = threads
-        self._weights: dict[Path, Weights] = {}
 
     def open(self, role: str, threads: int | None = None) -> Session:
         """Raises VoiceLoadError naming the file at fault."""
@@ -29,18 +25,15 @@ class Opener:
     def read(self, role: str) -> GraphFile:
         """Raises VoiceLoadError."""
         path = self._spec.files[role]
-        return read_graph(path, self._spec.sha256.get(path.name), self._weights_of(role))
+        return read_graph(path, self._spec.sha256.get(path.name), self._beside(role))
 
-    def _weights_of(self, role: str) -> Weights | None:
+    def _beside(self, role: str) -> GraphFile | None:
         path = self._spec.files.get(f"{role}{WEIGHTS}")
         if path is None:
             return None
-        if path not in self._weights:
-            file = read_verified(path, self._spec.sha256.get(path.name))
-            if path.name not in self._spec.sha256:
-                # Nothing in the file itself would show damage: it is all numbers.
-                raise VoiceLoadError(
-                    path, f"voice.yaml lists no sha256 of it; if it is as it was published, {file.sha256}"
-                )
-            self._weights[path] = Weights(path, file.content, file.sha256)
-        return self._weights[path]
+        file = read_verified(path, self._spec.sha256.get(path.name))
+        if path.name not in self._spec.sha256:
+            # Nothing in the file itself would show damage: it is all numbers.
+            reason = f"voice.yaml lists no sha256 of it; if it is as it was published, {file.sha256}"
+            raise VoiceLoadError(path, reason)
+        return file

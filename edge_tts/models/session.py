@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_tts.errors import SynthesisError, VoiceLoadError
-from edge_tts.models import onnx_check
-from edge_tts.models.files import GraphFile, read_verified
+from edge_tts.models import onnx_check, weights
+from edge_tts.models.files import MAX_GRAPH_BYTES, GraphFile, read_verified
 from edge_tts.models.onnx_graph import GraphError
-from edge_tts.models.weights import Weights
 
 LOUD = 1e3
 """What is beyond it is no log-spectrum, pitch or sample of any family: the weights are damaged."""
@@ -40,10 +39,9 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 class Session:
     """One loaded graph."""
 
-    def __init__(self, path: Path, session: Any, sha256: str, kept: Sequence[Any] = ()) -> None:
+    def __init__(self, path: Path, session: Any, sha256: str) -> None:
         self._path = path
         self._session = session
-        self._kept = kept
         self.sha256 = sha256
         """Hex digest of the file it came from: part of the key of whatever it computed."""
 
@@ -149,21 +147,26 @@ def check_sound(samples: NDArray[np.float32], sample_rate: int, graph: str) -> N
             )
 
 
-def read_graph(path: Path, sha256: str | None, weights: Weights | None = None) -> GraphFile:
-    """The ONNX file *path*, as `read_verified`, and fit to be shown to onnxruntime; *weights* are those that lie beside
-    it. Raises VoiceLoadError."""
+def read_graph(path: Path, sha256: str | None, beside: GraphFile | None = None) -> GraphFile:
+    """The ONNX file *path*, as `read_verified`, and fit to be shown to onnxruntime; *beside* are weights of it. Raises
+    VoiceLoadError."""
     graph = read_verified(path, sha256)
     try:
         external = onnx_check.check(graph.content)
         if not external:
             return graph
-        if weights is None:
+        if beside is None:
             raise GraphError(
                 f"its weights {external[0].name!r} lie in another file, {external[0].location!r}, which is not in"
                 " voice.yaml (as x_weights for a graph of the role x) or which this family does not take"
             )
-        both = hashlib.sha256(f"{graph.sha256} {weights.sha256}".encode()).hexdigest()
-        return replace(graph, sha256=both, weights=weights.arrays(external))
+        size_bytes = len(graph.content) + sum(each.size_bytes for each in external)
+        if size_bytes > MAX_GRAPH_BYTES:
+            raise GraphError(
+                f"it has {size_bytes} bytes with its weights; at most {MAX_GRAPH_BYTES} are taken"
+            )
+        both = hashlib.sha256(f"{graph.sha256} {beside.sha256}".encode()).hexdigest()
+        return replace(graph, sha256=both, weights=weights.found_in(beside.content, external))
     except GraphError as error:
         raise VoiceLoadError(path, f"is damaged or no ONNX file that is taken: {error}") from error
 
@@ -213,16 +216,9 @@ class HeldGraph:
     Piper voice 60 MB more at the peak. A memory file gives it a file whose content is known to be what was checked.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        sha256: str,
-        parts: Iterable[bytes | memoryview],
-        weights: Mapping[str, NDArray[Any]] | None = None,
-    ) -> None:
+    def __init__(self, path: Path, sha256: str, parts: Iterable[bytes | memoryview]) -> None:
         self._path = path
         self._sha256 = sha256
-        self._weights = weights or {}
         self._file = open(os.memfd_create("graph", os.MFD_CLOEXEC), "wb")  # noqa: SIM115 closed by open() or close()
         for part in parts:
             self._file.write(part)
@@ -237,12 +233,6 @@ class HeldGraph:
         import onnxruntime
 
         keep_freed_memory()
-        # The session computes with these very arrays: they must live as long as it does.
-        values = [onnxruntime.OrtValue.ortvalue_from_numpy(value) for value in self._weights.values()]
-        if values:
-            options.add_external_initializers(list(self._weights), values)
-            # What it packs it would keep beside them, for each graph.
-            options.add_session_config_entry("session.disable_prepacking", "1")
         with self._file:
             name = f"/proc/self/fd/{self._file.fileno()}"
             try:
@@ -250,8 +240,9 @@ class HeldGraph:
             # As in Session.run; a truncated file is InvalidProtobuf here, a wrong one InvalidGraph or Fail.
             except Exception as error:
                 raise VoiceLoadError(self._path, f"is no graph that onnxruntime can run: {error}") from error
-        return Session(self._path, session, self._sha256, values)
+        return Session(self._path, session, self._sha256)
 
 
 def hold(graph: GraphFile) -> HeldGraph:
-    return HeldGraph(graph.path, graph.sha256, [graph.content], graph.weights)
+    parts = weights.inlined(graph.content, graph.weights) if graph.weights else [graph.content]
+    return HeldGraph(graph.path, graph.sha256, parts)

@@ -1,0 +1,138 @@
+"""Weights in a file beside their graph: what is said with them, and what is wrong with such files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from edge_tts.errors import VoiceLoadError
+from edge_tts.models.base import VoiceSpec
+from edge_tts.models.opening import Opener
+from edge_tts.voice_folders import verify
+from tests.test_gpt_sovits import HELLO, load
+from tests.tiny_voices import sound, tiny_gpt_sovits_spec
+from tests.weights_beside import beside, scaling, signed
+
+FACTORS = (0.1, 2.0, -3.3)
+
+
+@pytest.fixture
+def voice(tmp_path: Path) -> VoiceSpec:
+    """With the graphs a and b."""
+    files = {role: scaling(tmp_path / f"{role}.onnx", FACTORS) for role in "ab"}
+    return VoiceSpec("v", "hum", tmp_path, files, 16000, ("en-US",))
+
+
+def said(spec: VoiceSpec, role: str) -> np.ndarray:
+    return Opener(spec, threads=1).open(role).run({"x": np.ones(3, np.float32)})["y"]
+
+
+@pytest.mark.parametrize("kind", ["<f4", "<f2"])
+def test_weights_beside_are_those_of_the_graph(kind: str, voice: VoiceSpec) -> None:
+    apart = beside(voice, {"w.bin": "ab"}, kind)
+    verify(apart)
+    for role in "ab":
+        np.testing.assert_array_equal(said(apart, role), np.array(FACTORS, kind).astype(np.float32))
+
+
+def test_what_was_computed_with_other_weights_is_not_taken_for_theirs(voice: VoiceSpec) -> None:
+    apart = beside(voice, {"w.bin": "ab"})
+    before = Opener(apart, 1).open("a").sha256
+    (voice.folder / "w.bin").write_bytes(np.zeros(3, "<f4").tobytes())
+    assert Opener(signed(apart), 1).open("a").sha256 != before
+
+
+def _gone(spec: VoiceSpec) -> VoiceSpec:
+    return replace(spec, files={role: path for role, path in spec.files.items() if role != "a_weights"})
+
+
+def _unlisted(spec: VoiceSpec) -> VoiceSpec:
+    return replace(spec, sha256={})
+
+
+def _changed(spec: VoiceSpec) -> VoiceSpec:
+    (spec.folder / "w.bin").write_bytes(b"\1" * (spec.folder / "w.bin").stat().st_size)
+    return spec
+
+
+def _cut(spec: VoiceSpec) -> VoiceSpec:
+    (spec.folder / "w.bin").write_bytes((spec.folder / "w.bin").read_bytes()[:4])
+    return signed(spec)
+
+
+def _link(spec: VoiceSpec) -> VoiceSpec:
+    outside = spec.folder.parent / "outside.bin"
+    (spec.folder / "w.bin").rename(outside)
+    (spec.folder / "w.bin").symlink_to(outside)
+    return spec
+
+
+def _not_a_number(spec: VoiceSpec) -> VoiceSpec:
+    (spec.folder / "w.bin").write_bytes(np.full(3, np.nan, "<f2").tobytes())
+    return signed(spec)
+
+
+def _entry(key: str, value: str) -> Callable[[VoiceSpec], VoiceSpec]:
+    def change(spec: VoiceSpec) -> VoiceSpec:
+        model = onnx.load(spec.files["a"], load_external_data=False)
+        for each in model.graph.initializer[0].external_data:
+            each.value = value if each.key == key else each.value
+        spec.files["a"].write_bytes(model.SerializeToString())
+        return signed(spec)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (_gone, r"lie in another file, 'weights_fp32.bin', which is not in voice.yaml \(as x_weights"),
+        (_unlisted, "lists no sha256 of it; if it is as it was published, [0-9a-f]{64}"),
+        (_changed, "w.bin: is damaged or was changed"),
+        (_cut, "end at byte 12 of another file, which has 4"),
+        (_link, "outside.bin, outside of its folder"),
+        (_not_a_number, r"not numbers \(NaN\)"),
+        (_entry("offset", "-8"), "from '-8' on"),
+        (_entry("offset", "9" * 5000), "from '999"),
+        (_entry("offset", str(2**62)), "end at byte"),
+        (_entry("length", "8"), "claim 8 bytes .* expected 12"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_what_is_wrong_with_them_is_said(
+    damage: Callable[[VoiceSpec], VoiceSpec], reason: str, voice: VoiceSpec, tmp_path: Path
+) -> None:
+    folder = tmp_path / "v"
+    folder.mkdir()
+    files = {role: path.rename(folder / path.name) for role, path in voice.files.items()}
+    damaged = damage(beside(replace(voice, folder=folder, files=files), {"w.bin": "ab"}))
+    for read in (verify, lambda spec: Opener(spec, 1).open("a")):
+        with pytest.raises(VoiceLoadError, match=reason):
+            read(damaged)
+
+
+def test_the_location_that_a_stranger_wrote_is_never_opened(voice: VoiceSpec) -> None:
+    apart = beside(voice, {"w.bin": "ab"}, "<f4")
+    strange = _entry("location", "../../../../etc/passwd")(apart)
+    np.testing.assert_array_equal(said(strange, "a"), np.array(FACTORS, np.float32))
+
+
+GENIE = {
+    "t2s_encoder_fp32.bin": ("t2s_encoder",), "t2s_shared_fp16.bin": ("t2s_first", "t2s_stage"),
+    "vits_fp16.bin": ("vits",), "chinese-hubert-base_weights_fp16.bin": ("hubert",),
+}  # fmt: skip
+PACKS = {"genie": GENIE, "genie_pro_plus": GENIE | {"prompt_encoder_fp16.bin": ("prompt_encoder",)}}
+
+
+@pytest.mark.parametrize("kind", PACKS)
+def test_a_pack_of_genie_speaks_as_if_its_weights_were_inside(kind: str, tmp_path: Path) -> None:
+    inside = tiny_gpt_sovits_spec(tmp_path / "v", kind=kind)
+    expected = sound(load(inside), HELLO)
+    np.testing.assert_array_equal(sound(load(beside(inside, PACKS[kind], "<f4")), HELLO), expected)
+    in_halves = beside(tiny_gpt_sovits_spec(tmp_path / "w", kind=kind), PACKS[kind])
+    assert np.abs(sound(load(in_halves), HELLO)).max() > 1e-3
