@@ -9,7 +9,7 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
@@ -31,7 +31,7 @@ from edge_tts.text.lexicon import Lexicon
 from edge_tts.text.phonemes import Phonemizer
 from edge_tts.threads import end_process
 from edge_tts.voices import FIRST_WORDS, VoiceStore
-from edge_tts.watchdog import notify, watched
+from edge_tts.watchdog import is_supervised, notify, watched
 
 if TYPE_CHECKING:
     from edge_tts.doors import Door
@@ -42,6 +42,9 @@ STOP_DEADLINE_S = 7.0
 """A stop that takes longer hangs. Half of the unit's TimeoutStopSec."""
 
 _M_ARENA_MAX, N_HEAPS = -8, 2
+RESTART_EXIT_STATUS = 75
+"""EX_TEMPFAIL: the unit starts it again, as somebody wished."""
+
 """glibc's malloc.h."""
 
 
@@ -68,8 +71,13 @@ def build_synthesizer(config: Config, metrics: Metrics) -> Synthesizer:
     )
 
 
-async def run(config: Config, stop: asyncio.Event, is_open: asyncio.Event) -> None:
-    """Speak until *stop* is set; sets *is_open* when the doors open.
+async def run(
+    config: Config,
+    stop: asyncio.Event,
+    is_open: asyncio.Event,
+    restart: Callable[[], None] | None = None,
+) -> None:
+    """Speak until *stop* is set; sets *is_open* when the doors open. *restart* sets it for those who may ask for that.
 
     Raises ConfigError, or VoiceError if the default voice cannot speak.
     """
@@ -88,6 +96,7 @@ async def run(config: Config, stop: asyncio.Event, is_open: asyncio.Event) -> No
         await house.enter_async_context(watched(service.stuck))
         is_open.set()
         for name, open_door in doors.items():
+        service.on_restart = restart
             log.debug("opening door %s", name)
             await house.enter_async_context(open_door(service, config))
         service.take_up()
@@ -143,13 +152,14 @@ def share_heaps() -> None:
 
 
 def serve(config: Config) -> None:
-    """Run the daemon until SIGTERM or SIGINT. Blocks."""
+    """Run the daemon until SIGTERM or SIGINT. Blocks; raises SystemExit if it is to be started again."""
     share_heaps()
     # A crash in a C library leaves the place in the code where every thread was, and nothing of what is spoken.
     faulthandler.enable()
     # A library's thread that dies (paho's network loop did) would leave a daemon that looks well and is deaf.
     threading.excepthook = _on_thread_death
-    asyncio.run(_until_signalled(config))
+    if asyncio.run(_until_signalled(config)):
+        raise SystemExit(RESTART_EXIT_STATUS)
 
 
 def _on_thread_death(died: threading.ExceptHookArgs) -> None:
@@ -158,8 +168,9 @@ def _on_thread_death(died: threading.ExceptHookArgs) -> None:
     end_process(f"thread {died.thread.name if died.thread else '?'} is dead")
 
 
-async def _until_signalled(config: Config) -> None:
-    stop, is_open = asyncio.Event(), asyncio.Event()
+async def _until_signalled(config: Config) -> bool:
+    """Returns whether it is to be started again."""
+    stop, is_open, again = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     def on_signal() -> None:
         if not is_open.is_set():
@@ -174,4 +185,10 @@ async def _until_signalled(config: Config) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, on_signal)
-    await run(config, stop, is_open)
+    await run(config, stop, is_open, restart if is_supervised() else None)
+    return again.is_set()
+    def restart() -> None:
+        log.info("asked to start again")
+        again.set()
+        on_signal()
+

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from edge_tts.app import build_synthesizer
 from edge_tts.config import Config, load_config
-from edge_tts.doors.mqtt import try_broker
+from edge_tts.doors.mqtt_trial import try_broker
 from edge_tts.errors import SpeechError
 from edge_tts.metrics import Metrics
 from edge_tts.sinks import open_sink

@@ -9,7 +9,7 @@ SpeechError
 │   ├── UnknownJobError, UnknownReferenceError, UnknownChimeError, BadClipError, ClockNotSetError
 │   ├── BadSoundError, SoundTooLongError, SoundBrokenOffError
 │   ├── BadLexiconError, LexiconChangedError, NoLexiconError
-│   ├── ShuttingDownError, KeptForRestartError
+│   ├── ShuttingDownError, KeptForRestartError, NotSupervisedError
 │   └── QueueFullError    try again later (HTTP 429): SoundsFullError
 ├── PoisonError           a text that ends the daemon
 ├── VoiceError            an installed voice: VoiceLoadError, SynthesisError, MemoryBudgetError
@@ -288,6 +288,17 @@ class KeptForRestartError(ShuttingDownError):
 
 
 class PoisonError(SpeechError):
+class NotSupervisedError(RequestError):
+    """The daemon is to start again, and nobody would start it."""
+
+    code = "not_supervised"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "nothing would start the daemon again: it was not started by systemd (NOTIFY_SOCKET)"
+        )
+
+
     """The daemon ended twice while it was speaking this."""
 
     code = "poison"

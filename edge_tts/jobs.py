@@ -110,6 +110,7 @@ def new_job(
     queued = JobEvent(
         EventType.QUEUED, name, request.id, request.text, request.source, priority=request.priority
     )
+    queued = replace(queued, context=request.context)
     if plan:
         queued = replace(queued, voice=plan.voice, n_sentences=len(plan.sentences))
         queued = replace(queued, warnings=first_warnings(plan.warnings))

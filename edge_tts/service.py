@@ -52,6 +52,9 @@ class Service:
     ) -> None:
         self.config = config
         self.metrics = metrics
+        self.on_restart: Callable[[], None] | None = None
+        """Ends the daemon and has it started again; None: nobody would start it."""
+
         self.checks: list[Callable[[], str | None]] = []
         """What doors add to `stuck`: each returns what hangs, or None."""
 
@@ -209,6 +212,10 @@ class Service:
 
     async def references(self) -> list[Reference]:
         """Who is enrolled, by name and emotion."""
+    @property
+    def voice_names(self) -> list[str]:
+        return sorted(self._renderer.synthesizer.voices.installed.voices)
+
         return await self._renderer.call(self._renderer.synthesizer.references.all)
 
     async def enrol(

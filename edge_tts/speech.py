@@ -227,6 +227,9 @@ class SpeakRequest:
     source: str = ""
     """The door it came through, for logs and metrics."""
 
+    context: str = ""
+    """What that door wants back with the outcome, over a restart too."""
+
 
 @dataclass(frozen=True, slots=True)
 class Piece:
@@ -294,6 +297,8 @@ class JobEvent:
         body: dict[str, object] = {"event_type": str(self.event_type), "job": self.job}
         body["priority"] = str(self.priority)
         figures = ("queued_ms", "first_audio_ms", "audio_ms", "spoken_ms", "rtf")
+    context: str = ""
+    """The request's; for the door alone."""
         optional = ("id", "voice", "code", "message", *figures)
         body |= {name: value for name in optional if (value := getattr(self, name)) is not None}
         if self.n_sentences:

@@ -46,6 +46,11 @@ async def watched(
         faulthandler.cancel_dump_traceback_later()
 
 
+def is_supervised() -> bool:
+    """Whether systemd, or another that speaks its protocol, started us: it will do so again."""
+    return "NOTIFY_SOCKET" in os.environ
+
+
 def watchdog_s() -> float:
     """systemd's deadline for a sign of life, infinity without one (sd_watchdog_enabled(3))."""
     if os.environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):

@@ -13,7 +13,7 @@ import soundfile
 
 from edge_tts.config import Config, JournalConfig
 from edge_tts.doors.mqtt_client import MAX_UNSENT
-from edge_tts.doors.mqtt_connection import MAX_OUTSTANDING
+from edge_tts.doors.mqtt_deliveries import MAX_OUTSTANDING
 from edge_tts.doors.mqtt_topics import MAX_REPLIES
 from edge_tts.errors import RequestError
 from edge_tts.jobs import MAX_WARNINGS

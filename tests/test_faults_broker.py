@@ -211,7 +211,7 @@ async def test_a_network_thread_that_stops_is_seen(config: Config, broker: Mosqu
 
     settings = at(config, broker.port, keepalive_s=60).mqtt
     connection = Connection(
-        settings, read_broker(settings), MQTTProtocolVersion.MQTTv5, None, Listener(), lambda: now_s
+        settings, read_broker(settings), MQTTProtocolVersion.MQTTv5, None, Listener(), clock=lambda: now_s
     )
     running = asyncio.create_task(connection.run())
     async with asyncio.timeout(10):

@@ -65,7 +65,7 @@ STAIRCASE = (
 )
 """Files and folders of the package; files of one folder may import each other."""
 
-NOUNS = {"errors", "metrics", "speech", "door_config", "config", "audio", "sound_files", "state", "given_sound"}
+NOUNS = {"errors", "metrics", "speech", "door_config", "config", "audio", "sound_files", "state", "given_sound", "chimes"}
 
 PACKAGE = Path(__file__).parent.parent / "edge_tts"
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")

@@ -15,7 +15,8 @@ from paho.mqtt.enums import MQTTProtocolVersion
 from edge_tts.config import Config, QueueConfig
 from edge_tts.door_config import MqttConfig
 from edge_tts.doors.broker import open_broker
-from edge_tts.doors.mqtt import open_door, try_broker
+from edge_tts.doors.mqtt import open_door
+from edge_tts.doors.mqtt_trial import try_broker
 from edge_tts.errors import ConfigError, DeviceError
 from tests.doors_house import until
 from tests.fake_broker import REFUSED_PROTOCOL_311, listening, only_311, publish_5, scripted

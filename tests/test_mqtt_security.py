@@ -13,7 +13,7 @@ import trustme
 
 from edge_tts.config import Config
 from edge_tts.door_config import MqttConfig
-from edge_tts.doors.mqtt import try_broker
+from edge_tts.doors.mqtt_trial import try_broker
 from edge_tts.errors import DeviceError
 from tests.doors_house import until
 from tests.mosquitto import Mosquitto

@@ -9,7 +9,6 @@ import asyncio
 import logging
 import random
 import time
-from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -18,12 +17,14 @@ from paho.mqtt.client import MQTTMessage
 from paho.mqtt.enums import MQTTProtocolVersion
 
 from edge_tts.config import Config
-from edge_tts.door_config import MqttConfig
+from edge_tts.doors.hermes import Hermes
+from edge_tts.doors.homeassistant import HomeAssistant
+from edge_tts.doors.mqtt_arrival import Arrival, Part, Seen, arrival_of
 from edge_tts.doors.mqtt_client import Broker, read_broker
 from edge_tts.doors.mqtt_connection import Connection, End
 from edge_tts.doors.mqtt_outcomes import Outcomes
-from edge_tts.doors.mqtt_topics import Arrival, Topics, arrival_of
-from edge_tts.errors import DeviceError
+from edge_tts.doors.mqtt_topics import Topics
+from edge_tts.errors import ConfigError
 from edge_tts.service import Service, Update
 from edge_tts.speech import JobEvent
 
@@ -36,9 +37,6 @@ CLOSE_TIMEOUT_S = 2.0
 
 MAX_ACCEPTING = 32
 """Texts being accepted at the same time: they share the journal's commits."""
-
-REMEMBERED = 1024
-REMEMBERED_S = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +51,9 @@ class Delays:
     steady_after_s: float = 60.0
     """A connection that lasted so long was a good one: the next delay is the first one again."""
 
+    birth_s: float = 3.0
+    """At most, before Home Assistant is told of us when it has started: every box of the house is asked at once."""
+
 
 class MqttDoor:
     """Made by `open_door`."""
@@ -63,6 +64,11 @@ class MqttDoor:
         self._broker = broker
         self._delays = delays
         self._topics = Topics(service, config, self.publish)
+        home = HomeAssistant(
+            service, config, self.publish, self._acknowledgement, self._publish_states, delays.birth_s
+        )
+        hermes = [Hermes(service, config, self.publish)] if config.hermes.enabled else []
+        self._parts: list[Part] = [home, *hermes, self._topics]
         # The embedded broker does not.
         self._speaks_v5 = self._is_v5 = config.mqtt.url != "embedded"
         self._connection: Connection | None = None
@@ -72,7 +78,7 @@ class MqttDoor:
         self._waiting: asyncio.Queue[Arrival] = asyncio.Queue()
         self._accepting: set[asyncio.Task[None]] = set()
         self._outcomes = Outcomes(self._publish_outcome, service.metrics)
-        self._seen: OrderedDict[str, float] = OrderedDict()
+        self._seen = Seen(service.was_accepted)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def _run(self) -> None:
@@ -110,7 +116,10 @@ class MqttDoor:
 
     async def _connect(self) -> End:
         protocol = MQTTProtocolVersion.MQTTv5 if self._is_v5 else MQTTProtocolVersion.MQTTv311
-        connection = Connection(self._config, self._broker, protocol, self._topics.status, self)
+        connection = Connection(
+            *(self._config, self._broker, protocol, self._topics.status, self),
+            max_payload_bytes=max(part.max_payload_bytes for part in self._parts),
+        )
         self._connection = connection
         try:
             return await connection.run()
@@ -122,10 +131,10 @@ class MqttDoor:
         self._is_closing = True
         if self._connection:
             await self._connection.close((self._topics.status, "offline"), CLOSE_TIMEOUT_S)
-        tasks = [*self._tasks, *self._accepting, *self._topics.replies]
+        tasks = [*self._tasks, *self._accepting]
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, *(part.close() for part in self._parts), return_exceptions=True)
 
     def start(self, updates: AsyncIterator[Update]) -> None:
         """*updates* are told to the broker."""
@@ -149,14 +158,26 @@ class MqttDoor:
             self._service.metrics.warnings.labels("mqtt_unsent").inc()
         return mid
 
+    def _acknowledgement(self, mid: int) -> asyncio.Future[None]:
+        """Of what was published just now."""
+        assert self._connection is not None
+        return self._connection.acknowledgement(mid)
+
     def _publish_outcome(self, outcome: JobEvent) -> asyncio.Future[None] | None:
-        mid = self._topics.publish_update(outcome) if self._is_online else None
-        return None if mid is None or self._connection is None else self._connection.acknowledgement(mid)
+        if not self._is_online:
+            return None
+        # A broker acknowledges in order: who has the last one has all.
+        *_, mid = [part.publish_update(outcome) for part in self._parts]
+        return None if mid is None else self._acknowledgement(mid)
+
+    def _publish_states(self) -> None:
+        for part in self._parts:
+            part.publish_states()
 
     # What the connection tells
 
     def connected(self, connection: Connection) -> None:
-        connection.subscribe(self._topics.subscriptions)
+        connection.subscribe([topic for part in self._parts for topic in part.subscriptions])
 
     def subscribed(self, connection: Connection, denied: list[str]) -> None:
         self._is_online = True
@@ -164,10 +185,12 @@ class MqttDoor:
         self._service.report_problem("mqtt_disconnected", None)
         refused = f"the broker refuses to let us read {', '.join(denied)}; allow it in its access list"
         self._service.report_problem("mqtt_denied", refused if denied else None)
-        self._topics.publish_states()
+        self._publish_states()
         self._outcomes.tell_kept()
         if denied:
             log.error("mqtt: %s", refused)
+        news = {topic for part in self._parts if part.is_news for topic in part.subscriptions}
+        if not news.issuperset(denied):
             return
         log.info("mqtt connected to %s, MQTT %s", self._broker.address, "5" if connection.is_v5 else "3.1.1")
         self.publish(self._topics.status, "online", retain=True)
@@ -184,19 +207,23 @@ class MqttDoor:
         """Carry out what arrives, until cancelled."""
         while True:
             arrival = await self._waiting.get()
-            if arrival.is_retained:
+            part = next((part for part in self._parts if part.takes(arrival.topic)), None)
+            if part is None:
+                self._ignore("unknown_topic")
+                arrival.done()
+            elif arrival.is_retained and not part.is_news:
                 self._warn_of_retained()
                 self._ignore("retained")
                 arrival.done()
-            elif self._is_repeated(arrival):
+            elif self._seen.is_repeated(arrival):
                 self._ignore("duplicate")
                 arrival.done()
-            elif self._topics.is_text(arrival):
-                await self._accept(arrival)
+            elif part.is_text(arrival):
+                await self._accept(part, arrival)
             else:
                 if self._accepting:
                     await asyncio.wait(self._accepting)
-                await self._obey_one(arrival)
+                await self._obey_one(part, arrival)
 
     def _warn_of_retained(self) -> None:
         # Once: it comes again with every connection.
@@ -204,33 +231,21 @@ class MqttDoor:
             log.warning("mqtt: a retained command is ignored; publish commands without retain")
             self._has_warned = True
 
-    async def _accept(self, arrival: Arrival) -> None:
+    async def _accept(self, part: Part, arrival: Arrival) -> None:
         """Texts do not wait for each other's place in the journal; they keep their order on the way there."""
         if len(self._accepting) >= MAX_ACCEPTING:
             await asyncio.wait(self._accepting, return_when=asyncio.FIRST_COMPLETED)
-        task = asyncio.create_task(self._obey_one(arrival))
+        task = asyncio.create_task(self._obey_one(part, arrival))
         self._accepting.add(task)
         task.add_done_callback(self._accepting.discard)
 
-    async def _obey_one(self, arrival: Arrival) -> None:
-        await self._topics.obey(arrival)
+    async def _obey_one(self, part: Part, arrival: Arrival) -> None:
+        await part.obey(arrival)
         # Not if it was cancelled: then the broker may send it again.
         arrival.done()
 
     def _ignore(self, reason: str) -> None:
         self._service.metrics.mqtt_ignored.labels(reason).inc()
-
-    def _is_repeated(self, arrival: Arrival) -> bool:
-        """Whether the broker sends this again for want of our acknowledgement. The same text twice is legal."""
-        mark, now_s = arrival.mark, time.monotonic()
-        is_repeated = arrival.is_redelivered and (
-            now_s - self._seen.get(mark, -REMEMBERED_S) < REMEMBERED_S or self._service.was_accepted(mark)
-        )
-        self._seen[mark] = now_s
-        self._seen.move_to_end(mark)
-        while len(self._seen) > REMEMBERED:
-            self._seen.popitem(last=False)
-        return is_repeated
 
     async def _report(self, updates: AsyncIterator[Update]) -> None:
         """Publish what happens, until cancelled."""
@@ -238,7 +253,8 @@ class MqttDoor:
             if isinstance(update, JobEvent) and update.event_type.is_outcome:
                 self._outcomes.tell(update)
             else:
-                self._topics.publish_update(update)
+                for part in self._parts:
+                    part.publish_update(update)
 
 
 @asynccontextmanager
@@ -247,9 +263,11 @@ async def open_door(
 ) -> AsyncIterator[MqttDoor | None]:
     """Started inside the block, connected as soon as the broker lets us; None without `mqtt.url`.
 
-    Raises ConfigError for files that cannot be read.
+    Raises ConfigError for files that cannot be read, and for Hermes without a broker.
     """
     if config.mqtt.url is None:
+        if config.hermes.enabled:
+            raise ConfigError("hermes.enabled needs a broker: set mqtt.url")
         yield None
         return
     async with AsyncExitStack() as house:
@@ -267,33 +285,3 @@ async def open_door(
         finally:
             service.checks.remove(door.stuck)
             await door.close()
-
-
-def try_broker(config: MqttConfig) -> str:
-    """Connect once, as the daemon would but without its name, and say what was found. Blocks.
-
-    Raises DeviceError if the broker does not take us.
-    """
-    return asyncio.run(_try(config))
-
-
-async def _try(config: MqttConfig) -> str:
-    broker = read_broker(config)
-    for protocol, name in ((MQTTProtocolVersion.MQTTv5, "5"), (MQTTProtocolVersion.MQTTv311, "3.1.1")):
-        end = await Connection(config, broker, protocol, None, _Visitor()).run()
-        if end.was_connected:
-            return f"{broker.address} takes us, MQTT {name}"
-        if not end.is_wrong_protocol:
-            break
-    raise DeviceError(f"{broker.address}: {end.reason}; is the broker running, are name and password right?")
-
-
-class _Visitor:
-    """Leaves as soon as it was let in."""
-
-    def connected(self, connection: Connection) -> None:
-        connection.hang_up()
-
-    def subscribed(self, connection: Connection, denied: list[str]) -> None: ...
-    def received(self, connection: Connection, message: MQTTMessage, size_bytes: int) -> None: ...
-    def overflowed(self) -> None: ...

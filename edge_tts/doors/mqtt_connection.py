@@ -10,7 +10,6 @@ import logging
 import sys
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -23,6 +22,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from edge_tts.door_config import MqttConfig
 from edge_tts.doors.mqtt_client import Broker, build_client, properties_of
+from edge_tts.doors.mqtt_deliveries import Deliveries
 
 log = logging.getLogger(__name__)
 
@@ -33,9 +33,6 @@ answered, what could fill the memory does not."""
 MAX_UNACKNOWLEDGED = 100
 """Messages that an MQTT 5 broker is told to send before we have acknowledged the first: in a burst it keeps the others,
 where one of 3.1.1 may send what then overflows."""
-
-MAX_OUTSTANDING = 1000
-"""Messages on their way from paho's thread to the loop; more are dropped and counted."""
 
 SILENCE_MARGIN_S = 5.0
 """paho's thread pings the broker, and gives it up, within twice keepalive_s; without a sign of life it hangs."""
@@ -65,15 +62,6 @@ class End:
     """Another client came with our name: another box of the same `mqtt.device`."""
 
 
-@dataclass(slots=True)
-class _Delivery:
-    """A message that the broker waits to be told of."""
-
-    mid: int
-    qos: int
-    is_done: bool = False
-
-
 class Connection:
     """Callbacks named `_on_…` run on paho's thread and hop to the loop at once."""
 
@@ -84,8 +72,11 @@ class Connection:
         protocol: MQTTProtocolVersion,
         will_topic: str | None,
         listener: Listener,
+        *,
+        max_payload_bytes: int = 0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """A larger payload is dropped where it arrives."""
         self.is_v5 = protocol is MQTTProtocolVersion.MQTTv5
         self._config = config
         self._broker = broker
@@ -95,10 +86,8 @@ class Connection:
         self.is_connected = False
         self._topics: list[str] = []
         self._acknowledged: dict[int, asyncio.Future[None]] = {}
-        # Counters with one writer each, so that their difference needs no lock.
-        self._arrived = 0
-        self._handled = 0
-        self._deliveries: deque[_Delivery] = deque()
+        self._max_payload_bytes = max_payload_bytes
+        self._deliveries = Deliveries(self._acknowledge)
         self._clock = clock
         self._thread: threading.Thread | None = None
         self._heard_s = clock()
@@ -199,20 +188,12 @@ class Connection:
         self._client.disconnect()
 
     def delivery_of(self, message: MQTTMessage) -> Callable[[], None]:
-        """To be asked in the order of arrival. What it returns is called when *message* has been dealt with, and
-        only then the broker is told that it came; in that order too, as MQTT wants it."""
-        delivery = _Delivery(message.mid, message.qos)
-        self._deliveries.append(delivery)
+        """As `Deliveries.of`."""
+        return self._deliveries.of(message)
 
-        def done() -> None:
-            self._handled += 1
-            delivery.is_done = True
-            while self._deliveries and self._deliveries[0].is_done:
-                first = self._deliveries.popleft()
-                if not self._end.done():
-                    self._client.ack(first.mid, first.qos)
-
-        return done
+    def _acknowledge(self, mid: int, qos: int) -> None:
+        if not self._end.done():
+            self._client.ack(mid, qos)
 
     # From paho's thread
 
@@ -248,15 +229,10 @@ class Connection:
 
     def _on_message(self, client: Client, userdata: object, message: MQTTMessage) -> None:
         """Hop to the loop, do nothing else (even reading `topic` can raise)."""
-        is_too_much = self._arrived - self._handled >= MAX_OUTSTANDING
-        self._arrived += 1
-        if is_too_much:
+        size_bytes = len(message.payload)
+        if not self._deliveries.take(message, self._max_payload_bytes):
             self._loop.call_soon_threadsafe(self._overflowed, message)
             return
-        size_bytes = len(message.payload)
-        if size_bytes > self._config.max_payload_bytes:
-            # Refused anyway, and a thousand of these would be gigabytes.
-            message.payload = b""
         self._loop.call_soon_threadsafe(self._listener.received, self, message, size_bytes)
 
     # Back on the loop

@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from hashlib import blake2b
-from typing import Any, Protocol
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
-from paho.mqtt.client import MQTTMessage
-
+from edge_tts import __version__
 from edge_tts.config import Config
 from edge_tts.doors.base import (
     COMMANDS,
@@ -22,10 +20,11 @@ from edge_tts.doors.base import (
     which_job,
 )
 from edge_tts.doors.fields import number, volume_percent
+from edge_tts.doors.mqtt_arrival import Arrival, Publish, number_of, on_off, short_text, switched_on
 from edge_tts.errors import (
     BodyTooLargeError,
-    InvalidFieldError,
     KeptForRestartError,
+    NotSupervisedError,
     RequestError,
     SpeechError,
     UnknownJobError,
@@ -43,69 +42,11 @@ MAX_REPLIES = 1000
 USER_FIELDS = ("priority", "voice", "language")
 """User properties of MQTT 5 that are fields of the request."""
 
-_WORDS = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
-
-
-class Publish(Protocol):
-    def __call__(
-        self, topic: str, payload: str, *, retain: bool = False, correlation: bytes | None = None
-    ) -> int | None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """A message as it came."""
-
-    topic: str
-    """"" if it was no UTF-8."""
-
-    payload: bytes
-    size_bytes: int
-    """Larger than the payload if that was too large to keep."""
-
-    is_retained: bool
-    is_redelivered: bool
-    done: Callable[[], None]
-    """To be called when it has been dealt with."""
-
-    response_topic: str | None = None
-    correlation: bytes | None = None
-    expiry_s: float | None = None
-    content_type: str = ""
-    user: Mapping[str, str] | None = None
-
-    @property
-    def mark(self) -> str:
-        """By which it is known if the broker sends it again."""
-        return blake2b(
-            repr((self.topic, self.payload, self.correlation)).encode(), digest_size=12
-        ).hexdigest()
-
-
-def arrival_of(message: MQTTMessage, size_bytes: int, done: Callable[[], None]) -> Arrival:
-    try:
-        topic = message.topic
-    except UnicodeDecodeError:
-        topic = ""
-    # Only MQTT 5 has properties, and an absent one is an absent attribute.
-    properties = message.properties
-    return Arrival(
-        topic,
-        bytes(message.payload),
-        size_bytes,
-        message.retain,
-        message.dup,
-        done,
-        getattr(properties, "ResponseTopic", None),
-        getattr(properties, "CorrelationData", None),
-        getattr(properties, "MessageExpiryInterval", None),
-        getattr(properties, "ContentType", ""),
-        dict(getattr(properties, "UserProperty", ())),
-    )
-
 
 class Topics:
-    """Between topics and the service."""
+    """Between the topics of this box and the service."""
+
+    is_news = False
 
     def __init__(self, service: Service, config: Config, publish: Publish) -> None:
         self._service = service
@@ -113,6 +54,7 @@ class Topics:
         self._publish = publish
         self._base = f"{config.mqtt.base_topic}/{config.mqtt.device}"
         self.status = f"{self._base}/status"
+        self.max_payload_bytes = config.mqtt.max_payload_bytes
         self._say_topics = {f"{self._base}/say", f"{config.mqtt.base_topic}/all/say"}
         self._commands = {f"{self._base}/{name}": name for name in COMMANDS}
         self._setters: dict[str, Callable[[str], None]] = {
@@ -120,10 +62,15 @@ class Topics:
             f"{self._base}/voice/set": service.set_voice,
             f"{self._base}/speed/set": self._set_speed,
             f"{self._base}/mute/set": self._set_mute,
+            f"{self._base}/paused/set": self._set_paused,
+            f"{self._base}/restart": self._restart,
         }
         self.subscriptions = sorted([*self._say_topics, *self._commands, *self._setters])
         self._sent: dict[str, str] = {}
-        self.replies: set[asyncio.Task[None]] = set()
+        self._replies: set[asyncio.Task[None]] = set()
+
+    def takes(self, topic: str) -> bool:
+        return topic in self.subscriptions
 
     def is_text(self, arrival: Arrival) -> bool:
         return arrival.topic in self._say_topics
@@ -139,20 +86,17 @@ class Topics:
             self._refuse(arrival, SpeechError("an unexpected error; see the log"))
 
     async def _obey(self, arrival: Arrival) -> None:
-        limit_bytes = self._config.mqtt.max_payload_bytes
-        if arrival.size_bytes > limit_bytes:
-            raise BodyTooLargeError(arrival.size_bytes, limit_bytes, "mqtt.max_payload_bytes")
+        if arrival.size_bytes > self.max_payload_bytes:
+            raise BodyTooLargeError(arrival.size_bytes, self.max_payload_bytes, "mqtt.max_payload_bytes")
         if arrival.topic in self._say_topics:
             await self._say(arrival)
         elif arrival.topic in self._commands:
             # A button always sends something ("PRESS"): only an object is an argument.
             is_object = arrival.payload.lstrip().startswith(b"{")
-            which = which_job(json_object(arrival.payload)) if is_object else None
-            await COMMANDS[self._commands[arrival.topic]](self._service, which)
-        elif arrival.topic in self._setters:
-            self._setters[arrival.topic](_short_text(arrival.payload))
+            body = json_object(arrival.payload) if is_object else {}
+            await COMMANDS[self._commands[arrival.topic]](self._service, body)
         else:
-            self._service.metrics.mqtt_ignored.labels("unknown_topic").inc()
+            self._setters[arrival.topic](short_text(arrival.payload))
 
     async def _say(self, arrival: Arrival) -> None:
         fields: dict[str, Any] = {
@@ -174,15 +118,24 @@ class Topics:
             self._reply_later(arrival, receipt)
 
     def _set_volume(self, value: str) -> None:
-        self._service.set_volume(round(volume_percent("volume", _number("volume", value))))
+        self._service.set_volume(round(volume_percent("volume", number_of("volume", value))))
 
     def _set_speed(self, value: str) -> None:
-        self._service.set_speed(number(0.25, 4.0)("speed", _number("speed", value)))
+        self._service.set_speed(number(0.25, 4.0)("speed", number_of("speed", value)))
 
     def _set_mute(self, value: str) -> None:
-        if value.lower() not in _WORDS:
-            raise InvalidFieldError("mute", value, "ON or OFF")
-        self._service.set_muted(_WORDS[value.lower()])
+        self._service.set_muted(switched_on("mute", value))
+
+    def _set_paused(self, value: str) -> None:
+        if switched_on("paused", value):
+            self._service.pause()
+        else:
+            self._service.resume()
+
+    def _restart(self, value: str) -> None:
+        if self._service.on_restart is None:
+            raise NotSupervisedError
+        self._service.on_restart()
 
     # Answers
 
@@ -197,7 +150,7 @@ class Topics:
         self._reply(arrival, body)
 
     def _reply_later(self, arrival: Arrival, receipt: Receipt) -> None:
-        if len(self.replies) >= MAX_REPLIES:
+        if len(self._replies) >= MAX_REPLIES:
             self._service.metrics.warnings.labels("mqtt_unanswered").inc()
             return
 
@@ -213,8 +166,8 @@ class Topics:
             self._reply(arrival, json.dumps(outcome.to_json() | {"duplicate": receipt.is_duplicate}))
 
         task = asyncio.create_task(reply())
-        self.replies.add(task)
-        task.add_done_callback(self.replies.discard)
+        self._replies.add(task)
+        task.add_done_callback(self._replies.discard)
 
     def _reply(self, arrival: Arrival, body: str) -> None:
         topic = arrival.response_topic
@@ -229,15 +182,18 @@ class Topics:
         except ValueError:  # wildcards, or nothing at all
             self._service.metrics.warnings.labels("mqtt_bad_response_topic").inc()
 
+    async def close(self) -> None:
+        for reply in self._replies:
+            reply.cancel()
+        await asyncio.gather(*self._replies, return_exceptions=True)
+
     # States
 
     def publish_states(self) -> None:
-        """All of them, as a broker that has just started knows none."""
         self._sent.clear()
         self._publish_state(self._service.state)
 
     def publish_update(self, update: Update) -> int | None:
-        """Returns what publishing an event did."""
         if isinstance(update, DeviceState):
             self._publish_state(update)
             return None
@@ -255,33 +211,17 @@ class Topics:
             "volume": str(state.volume),
             "voice": state.voice,
             "speed": f"{state.speed:g}",
-            "mute": _on_off(state.is_muted),
-            "speaking": _on_off(state.is_speaking),
+            "mute": on_off(state.is_muted),
+            "paused": on_off(state.is_paused),
+            "speaking": on_off(state.is_speaking),
             "queue": str(state.queue_length),
-            "audio_problem": _on_off(state.has_audio_problem),
+            "audio_problem": on_off(state.has_audio_problem),
+            "update": json.dumps({"title": "edge_tts", "installed_version": __version__}),
         }
         for name, value in values.items():
             if self._sent.get(name) != value:
                 self._sent[name] = value
                 self._publish(f"{self._base}/{name}", value, retain=True)
-
-
-def _on_off(value: bool) -> str:
-    return "ON" if value else "OFF"
-
-
-def _short_text(payload: bytes) -> str:
-    try:
-        return payload.decode("utf-8").strip()
-    except UnicodeDecodeError as error:
-        raise RequestError("not UTF-8") from error
-
-
-def _number(name: str, text: str) -> int | float:
-    try:
-        return int(text) if text.isdecimal() else float(text)
-    except ValueError as error:
-        raise InvalidFieldError(name, text, "a number") from error
 
 
 def _id_of(payload: bytes) -> str | None:
