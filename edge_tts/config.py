@@ -23,14 +23,16 @@ from edge_tts.door_config import (
 from edge_tts.errors import ConfigError
 from edge_tts.quiet_hours import QuietHoursConfig
 from edge_tts.schema import at_least, between, build
+from edge_tts.sound_config import SnapcastConfig
 
 BUNDLED_VOICES = Path(__file__).resolve().parent.parent / "models_onnx"
 
 
 @dataclass(frozen=True)
 class AudioConfig:
-    sink: typing.Literal["sounddevice", "wav", "null"] = "sounddevice"
-    """sounddevice: the loudspeaker; wav: one file per announcement in `wav_dir`; null: nothing, at real-time pace."""
+    sink: typing.Literal["sounddevice", "wav", "null", "snapcast"] = "sounddevice"
+    """sounddevice: the loudspeaker; wav: one file per announcement in `wav_dir`; null: nothing, at real-time pace;
+    snapcast: several rooms."""
 
     device: str | None = None
     """Sound device by name or part of it (`edgetts devices` lists them); null: the system's default."""
@@ -65,9 +67,18 @@ class AudioConfig:
     but for requests that ask for one."""
 
     sounds_dir: Path = Path("sounds")
+    others: typing.Literal["none", "duck", "pause", "switch"] = "none"
+    """Other players while we speak. duck: streams of PulseAudio or PipeWire are lowered by `duck_db`; pause: players on
+    the desktop's bus (MPRIS) are paused; switch: Snapcast's groups listen to our stream."""
+
+    duck_db: float = 15.0
+    snapcast: SnapcastConfig = field(default_factory=SnapcastConfig)
 
     def __post_init__(self) -> None:
         between("volume", self.volume, 0, 100)
+        between("duck_db", self.duck_db, 0, 60)
+        if self.others == "switch" and self.sink != "snapcast":
+            raise ValueError("others: switch needs sink: snapcast; known for other sinks: none, duck, pause")
         if self.sample_rate is not None and not 8000 <= self.sample_rate <= 192000:
             raise ValueError(f"sample_rate must be 8000 to 192000 Hz, not {self.sample_rate}")
         between("null_pace", self.null_pace, 0.01, 10_000)
@@ -76,6 +87,11 @@ class AudioConfig:
         between("fade_ms", self.fade_ms, 0, 1000)
         for name in ("lead_in_idle_s", "close_after_s", "device_wait_s"):
             at_least(name, getattr(self, name), 0)
+
+    @property
+    def held_s(self) -> float:
+        """What a device may hold unheard."""
+        return (self.buffer_ms + (self.snapcast.buffer_ms if self.sink == "snapcast" else 0)) / 1000
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -39,6 +40,12 @@ CALL_S = 1.0
 """What any call may take besides, on a busy processor."""
 
 LOOK_DEADLINE_S = 5.0
+
+WHO_WE_ARE = {
+    "PULSE_PROP": "media.role=Notification application.name=edge_tts",
+    "PIPEWIRE_PROPS": '{ media.role = "Notification", application.name = "edge_tts" }',
+}
+"""What libpulse and PipeWire tell of our stream: policies that lower music for some roles see us, mixers name us."""
 
 LOOK = "import ctypes; ctypes.CDLL('libportaudio.so.2').Pa_Initialize()"
 
@@ -107,6 +114,8 @@ class DeviceSink:
         if self._is_suspect:
             look_for_devices()
             self._is_suspect = False
+        for variable, properties in WHO_WE_ARE.items():
+            os.environ.setdefault(variable, properties)
         try:
             import sounddevice
         except OSError as error:

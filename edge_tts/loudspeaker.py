@@ -64,7 +64,7 @@ class Loudspeaker:
         self._interruption = interruption
         self._report = report
         self._name = ""
-        self._recent: deque[Audio] = deque(maxlen=max(1, round(config.buffer_ms / 1000 / BLOCK_S)))
+        self._recent: deque[Audio] = deque(maxlen=max(1, round(config.held_s / BLOCK_S)))
         """Blocks the device may hold unheard: said again if it vanishes."""
 
         self._n_taken = 0

@@ -21,6 +21,7 @@ from edge_tts.config import AudioConfig
 from edge_tts.errors import DeviceError
 from edge_tts.loudspeaker import OPEN_DEADLINE_S, Loudspeaker, unless
 from edge_tts.metrics import Metrics
+from edge_tts.others import Others
 from edge_tts.sinks import AudioSink, open_sink
 from edge_tts.speech import Audio, Piece, silence
 from edge_tts.threads import OneThread, one_thread
@@ -43,8 +44,16 @@ class Playback:
 class Player:
     """Plays one announcement at a time. Runs on the event loop; made by `open_player`."""
 
-    def __init__(self, config: AudioConfig, sink: AudioSink, metrics: Metrics, thread: OneThread) -> None:
+    def __init__(
+        self,
+        config: AudioConfig,
+        sink: AudioSink,
+        metrics: Metrics,
+        thread: OneThread,
+        others: Others | None = None,
+    ) -> None:
         self.config = config
+        self.others = others or Others()
         self.sink = sink
         self.metrics = metrics
         self.call = thread.call
@@ -115,6 +124,7 @@ class Player:
             raise
         finally:
             self._idle_since_s = time.monotonic()
+            self.others.release()
             self._schedule_closing()
         return Playback(track.spoken_s, not self._interruption.is_set())
 
@@ -133,6 +143,7 @@ class Player:
             first = await self._unless_interrupted(anext(pieces, None))
         if first is None:
             return
+        await self.others.quiet()
         sample_rate = await self.call(self.sink.wanted_rate, first.audio.sample_rate)
         async for block in self._silence(start_s, sample_rate):
             yield block, False
@@ -167,7 +178,10 @@ class Player:
             yield silence(min(early_s, BLOCK_S), sample_rate)
 
     async def wait_for_resume(self) -> None:
+        self.others.release()
         await self._unless_interrupted(self._resumption.wait())
+        if not self.is_interrupted:
+            await self.others.quiet()
 
     async def _unless_interrupted(self, awaitable: Any) -> Any:
         """The result, or None as soon as somebody interrupts: a slow voice must not delay a stop."""
@@ -260,10 +274,12 @@ class _Track:
 
 
 @asynccontextmanager
-async def open_player(config: AudioConfig, metrics: Metrics) -> AsyncIterator[Player]:
+async def open_player(
+    config: AudioConfig, metrics: Metrics, others: Others | None = None
+) -> AsyncIterator[Player]:
     """The player with its sink and thread; the device itself is opened by the first sound."""
     with one_thread("playback", OPEN_DEADLINE_S) as thread:
-        player = Player(config, open_sink(config), metrics, thread)
+        player = Player(config, open_sink(config), metrics, thread, others)
         try:
             yield player
         finally:

@@ -16,6 +16,7 @@ from edge_tts.audio import to_pcm16
 from edge_tts.config import AudioConfig
 from edge_tts.device import DeviceSink
 from edge_tts.errors import DeviceError
+from edge_tts.snapcast import SnapcastSink
 
 
 class AudioSink(Protocol):
@@ -197,4 +198,6 @@ def open_sink(config: AudioConfig) -> AudioSink:
         return WavSink(config.wav_dir)
     if config.sink == "null":
         return NullSink(config.buffer_ms / 1000, pace=config.null_pace)
+    if config.sink == "snapcast":
+        return SnapcastSink(config)
     return DeviceSink(config)

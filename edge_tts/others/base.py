@@ -1,0 +1,154 @@
+"""When others are quieted and when they get back what they had; how is each way's own. On the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+from collections.abc import Callable, Collection, Coroutine
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from edge_tts.errors import OthersError
+
+log = logging.getLogger(__name__)
+
+LIMIT_S = 0.3
+"""No announcement waits longer for the others."""
+
+IDLE_S = 1.0
+"""They get back what they had after so long without an announcement: music does not pump in a series."""
+
+RETRY_S = (2.0, 10.0, 60.0)
+"""Pauses between attempts to give back, when somebody does not answer. Then the next announcement tries, or start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is done to one of the others; survives our end."""
+
+    of: str
+    """Who, by a name that nobody else gets as long as it is there."""
+
+    kind: str
+    """What of it may come back under another name: its program, its stream."""
+
+    before: Any
+    """What it had, to be given back. JSON."""
+
+
+class Way(Protocol):
+    """Both methods may be cancelled at any moment, and raise OthersError having done what they could."""
+
+    async def quiet(self, known: Collection[str], keep: Callable[[list[Change]], None]) -> None:
+        """Quiet everybody but the *known*; *keep* gets what is to be done before it is done."""
+        ...
+
+    async def give_back(self, changes: Collection[Change]) -> None:
+        """Undo *changes*, but for what somebody else has changed meanwhile."""
+        ...
+
+
+class Others:
+    def __init__(self, way: Way | None = None, path: Path = Path(os.devnull)) -> None:
+        """*path* remembers what must be undone if this process cannot."""
+        self.problem: str | None = None
+        self.on_problem: Callable[[str | None], None] = lambda message: None
+        """Called with what keeps us from quieting the others, and with None when it works again."""
+
+        self._way = way
+        self._path = path
+        self._changes: dict[str, Change] = self._kept() if way else {}
+        self._is_needed = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._giving_back: asyncio.Task[None] | None = None
+
+    async def quiet(self) -> None:
+        """To be awaited before sound; comes back within `LIMIT_S` whatever happens."""
+        if self._way is None:
+            return
+        self._is_needed = True
+        await self._attempt(self._quiet(self._way))
+
+    async def _quiet(self, way: Way) -> None:
+        if self._giving_back:
+            # Music that is just coming back is quieted when it is back.
+            await asyncio.wait({self._giving_back})
+        self._cancel_timer()
+        await way.quiet(self._changes.keys(), self._keep)
+
+    def release(self) -> None:
+        """No more sound for now: soon they get back what they had."""
+        self._is_needed = False
+        self._give_back_in(IDLE_S)
+
+    def _give_back_in(self, delay_s: float, attempt: int = 0) -> None:
+        self._cancel_timer()
+        if self._changes:
+            self._timer = asyncio.get_running_loop().call_later(delay_s, self._begin_to_give_back, attempt)
+
+    def _cancel_timer(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+
+    def _begin_to_give_back(self, attempt: int) -> None:
+        self._giving_back = asyncio.ensure_future(self._give_back(attempt))
+
+    async def _give_back(self, attempt: int) -> None:
+        if self._way is None or not self._changes:
+            return
+        if await self._attempt(self._way.give_back(self._changes.values())):
+            self._changes = {}
+            with suppress(OSError):
+                self._path.unlink(missing_ok=True)
+        elif not self._is_needed and attempt < len(RETRY_S):
+            self._give_back_in(RETRY_S[attempt], attempt + 1)
+
+    async def _attempt(self, work: Coroutine[Any, Any, None]) -> bool:
+        """Whether it worked. Others are not worth an announcement: what goes wrong is told, not raised."""
+        problem = None
+        try:
+            async with asyncio.timeout(LIMIT_S):
+                await work
+        except TimeoutError:
+            problem = f"they do not answer within {LIMIT_S * 1000:.0f} ms"
+        except OthersError as error:
+            problem = str(error)
+        if problem and problem != self.problem:
+            log.warning("other players: %s", problem)
+        self.problem = problem
+        self.on_problem(problem)
+        return problem is None
+
+    def _keep(self, changes: list[Change]) -> None:
+        self._changes |= {change.of: change for change in changes}
+        document = json.dumps([asdict(change) for change in self._changes.values()])
+        partial = self._path.with_suffix(".part")
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            partial.write_text(document, encoding="utf-8")
+            partial.replace(self._path)
+        except OSError as error:
+            log.warning("other players: what they had cannot be kept: %s", error)
+
+    def _kept(self) -> dict[str, Change]:
+        """What an earlier run did and did not undo."""
+        try:
+            changes = [Change(**each) for each in json.loads(self._path.read_text(encoding="utf-8"))]
+            return {change.of: change for change in changes}
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, TypeError) as error:
+            log.warning("other players: %s cannot be used: %r", self._path, error)
+            return {}
+
+    async def close(self) -> None:
+        """Give back at once."""
+        self._cancel_timer()
+        if self._giving_back:
+            await asyncio.wait({self._giving_back})
+        self._is_needed = True  # no further attempt
+        await self._give_back(0)
