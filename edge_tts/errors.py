@@ -288,7 +288,6 @@ class KeptForRestartError(ShuttingDownError):
         )
 
 
-class PoisonError(SpeechError):
 class NotSupervisedError(RequestError):
     """The daemon is to start again, and nobody would start it."""
 
@@ -300,6 +299,7 @@ class NotSupervisedError(RequestError):
         )
 
 
+class PoisonError(SpeechError):
     """The daemon ended twice while it was speaking this."""
 
     code = "poison"
