@@ -18,7 +18,6 @@ from edge_tts.config import Config
 from edge_tts.errors import ConfigError, SpeechError, UnknownVoiceError
 from edge_tts.metrics import Metrics
 from edge_tts.models.base import ModelTools
-from edge_tts.others import open_others
 from edge_tts.player import open_player
 from edge_tts.pressure import Pressure
 from edge_tts.references import References
@@ -42,10 +41,10 @@ log = logging.getLogger(__name__)
 STOP_DEADLINE_S = 7.0
 """A stop that takes longer hangs. Half of the unit's TimeoutStopSec."""
 
-_M_ARENA_MAX, N_HEAPS = -8, 2
 RESTART_EXIT_STATUS = 75
 """EX_TEMPFAIL: the unit starts it again, as somebody wished."""
 
+_M_ARENA_MAX, N_HEAPS = -8, 2
 """glibc's malloc.h."""
 
 
@@ -84,8 +83,7 @@ async def run(
     """
     async with AsyncExitStack() as house:
         metrics = Metrics()
-        others = await house.enter_async_context(open_others(config))
-        player = await house.enter_async_context(open_player(config.audio, metrics, others))
+        player = await house.enter_async_context(open_player(config.audio, metrics))
         renderer = await house.enter_async_context(open_renderer(lambda: build_synthesizer(config, metrics)))
         _, device_problem, doors = await asyncio.gather(
             _load_default_voice(config, renderer), player.probe(), _import_doors()
@@ -95,14 +93,13 @@ async def run(
             log.warning("sound device: %s; announcements wait for it", device_problem)
             service.report_problem("device_unavailable", str(device_problem))
         await _load_set_voice(config, renderer, service.state.voice)
+        service.on_restart = restart
         await house.enter_async_context(watched(service.stuck))
         is_open.set()
         for name, open_door in doors.items():
-        service.on_restart = restart
             log.debug("opening door %s", name)
             await house.enter_async_context(open_door(service, config))
         service.take_up()
-        others.release()
         notify("READY=1")
         log.info("ready voice=%s sink=%s", service.state.voice, config.audio.sink)
         await stop.wait()
@@ -186,12 +183,12 @@ async def _until_signalled(config: Config) -> bool:
         last_resort.daemon = True
         last_resort.start()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, on_signal)
-    await run(config, stop, is_open, restart if is_supervised() else None)
-    return again.is_set()
     def restart() -> None:
         log.info("asked to start again")
         again.set()
         on_signal()
 
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, on_signal)
+    await run(config, stop, is_open, restart if is_supervised() else None)
+    return again.is_set()

@@ -52,11 +52,11 @@ class Service:
     ) -> None:
         self.config = config
         self.metrics = metrics
-        self.on_restart: Callable[[], None] | None = None
-        """Ends the daemon and has it started again; None: nobody would start it."""
-
         self.checks: list[Callable[[], str | None]] = []
         """What doors add to `stuck`: each returns what hangs, or None."""
+
+        self.on_restart: Callable[[], None] | None = None
+        """Ends the daemon and has it started again; None: nobody would start it."""
 
         self._renderer = renderer
         self._player = player
@@ -73,8 +73,6 @@ class Service:
             config, renderer, player, metrics, journal, self._status, self._updates, self._dispatcher
         )
         player.on_problem = lambda message: self.report_problem("device_unavailable", message)
-        player.others.on_problem = lambda message: self.report_problem("others_unavailable", message)
-        self.report_problem("others_unavailable", player.others.problem)
         journal.on_problem = self.report_problem
         for code, message in journal.problems.items():
             self.report_problem(code, message)
@@ -214,10 +212,6 @@ class Service:
 
     async def references(self) -> list[Reference]:
         """Who is enrolled, by name and emotion."""
-    @property
-    def voice_names(self) -> list[str]:
-        return sorted(self._renderer.synthesizer.voices.installed.voices)
-
         return await self._renderer.call(self._renderer.synthesizer.references.all)
 
     async def enrol(
@@ -244,6 +238,10 @@ class Service:
     @property
     def state(self) -> DeviceState:
         return self._status.state
+
+    @property
+    def voice_names(self) -> list[str]:
+        return sorted(self._renderer.synthesizer.voices.installed.voices)
 
     def set_volume(self, volume: int) -> None:
         """0 to 100; raises RequestError."""

@@ -291,14 +291,14 @@ class JobEvent:
     sentence: int = 0
     n_sentences: int = 0
     warnings: tuple[str, ...] = ()
+    context: str = ""
+    """The request's; for the door alone."""
 
     def to_json(self) -> dict[str, object]:
         """The event without the text and without what is unknown."""
         body: dict[str, object] = {"event_type": str(self.event_type), "job": self.job}
         body["priority"] = str(self.priority)
         figures = ("queued_ms", "first_audio_ms", "audio_ms", "spoken_ms", "rtf")
-    context: str = ""
-    """The request's; for the door alone."""
         optional = ("id", "voice", "code", "message", *figures)
         body |= {name: value for name in optional if (value := getattr(self, name)) is not None}
         if self.n_sentences:
