@@ -17,7 +17,8 @@ from edge_tts.cache import EmbeddingCache, PhraseCache
 from edge_tts.config import Config
 from edge_tts.errors import ConfigError, SpeechError, UnknownVoiceError
 from edge_tts.metrics import Metrics
-from edge_tts.models.base import ModelTools
+from edge_tts.models.base import ModelTools, Told
+from edge_tts.others import open_others
 from edge_tts.player import open_player
 from edge_tts.pressure import Pressure
 from edge_tts.references import References
@@ -83,7 +84,8 @@ async def run(
     """
     async with AsyncExitStack() as house:
         metrics = Metrics()
-        player = await house.enter_async_context(open_player(config.audio, metrics))
+        others = await house.enter_async_context(open_others(config))
+        player = await house.enter_async_context(open_player(config.audio, metrics, others))
         renderer = await house.enter_async_context(open_renderer(lambda: build_synthesizer(config, metrics)))
         _, device_problem, doors = await asyncio.gather(
             _load_default_voice(config, renderer), player.probe(), _import_doors()
@@ -100,6 +102,7 @@ async def run(
             log.debug("opening door %s", name)
             await house.enter_async_context(open_door(service, config))
         service.take_up()
+        others.release()
         notify("READY=1")
         log.info("ready voice=%s sink=%s", service.state.voice, config.audio.sink)
         await stop.wait()

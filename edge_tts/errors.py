@@ -14,7 +14,8 @@ SpeechError
 ├── PoisonError           a text that ends the daemon
 ├── VoiceError            an installed voice: VoiceLoadError, SynthesisError, MemoryBudgetError
 ├── LexiconFileError      the lexicon's file
-└── DeviceError           the sound device
+├── DeviceError           the sound device
+└── OthersError           other players, who should be quiet while we speak: only ever a problem in health
 
 Every class has a stable `code`, part of the public contract; the message tells a person what was found and
 what would have worked.
@@ -344,3 +345,9 @@ class DeviceError(SpeechError):
     """The sound device cannot be opened or stopped answering."""
 
     code = "device_unavailable"
+
+
+class OthersError(SpeechError):
+    """Other players cannot be quieted."""
+
+    code = "others_unavailable"

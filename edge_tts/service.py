@@ -73,6 +73,8 @@ class Service:
             config, renderer, player, metrics, journal, self._status, self._updates, self._dispatcher
         )
         player.on_problem = lambda message: self.report_problem("device_unavailable", message)
+        player.others.on_problem = lambda message: self.report_problem("others_unavailable", message)
+        self.report_problem("others_unavailable", player.others.problem)
         journal.on_problem = self.report_problem
         for code, message in journal.problems.items():
             self.report_problem(code, message)
