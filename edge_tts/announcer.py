@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import replace
@@ -20,6 +21,7 @@ from edge_tts.jobs import Job
 from edge_tts.journal import Journal
 from edge_tts.metrics import Metrics
 from edge_tts.player import Playback, Player
+from edge_tts.receipts import REPEAT
 from edge_tts.renderer import Renderer
 from edge_tts.schedule import start_s
 from edge_tts.speech import Audio, EventType, Piece, SpeakRequest
@@ -28,6 +30,9 @@ from edge_tts.synthesizer import Plan
 from edge_tts.updates import Updates
 
 log = logging.getLogger(__name__)
+
+MAX_REPEATED = 10
+"""Announcements that can be heard again."""
 
 
 class Announcer:
@@ -44,8 +49,8 @@ class Announcer:
         updates: Updates,
         dispatcher: Dispatcher,
     ) -> None:
-        self.last: tuple[SpeakRequest, GivenSound | None] | None = None
-        """The last one that was spoken, with its sound if it was one."""
+        self.spoken: deque[tuple[SpeakRequest, GivenSound | None]] = deque(maxlen=MAX_REPEATED)
+        """The last ones, as they would be said again; of sounds, which are large, only the very last."""
 
         self.renderer = renderer
         self.player = player
@@ -93,6 +98,12 @@ class Announcer:
     def is_crowded(self) -> bool:
         return len(self.dispatcher) > self._config.pressure.queue_longer_than
 
+    def note_spoken(self, request: SpeakRequest, sound: GivenSound | None) -> None:
+        again = replace(request, id=None, replace=None, at=None, repeat=1, source=REPEAT)
+        kept = [each for each in self.spoken if each[0] != again and each[1] is None]
+        self.spoken.clear()
+        self.spoken.extend([*kept, (again, sound)])
+
     def gain_of(self, request: SpeakRequest) -> float:
         """Asked block by block: a volume set meanwhile is heard at once, one of the message's own stays."""
         return volume_gain(self._status.volume_of(request))
@@ -101,9 +112,7 @@ class Announcer:
         """On the synth thread; None without one. Raises UnknownChimeError."""
         audio = self._config.audio
         name = audio.chime if request.chime is None else request.chime
-        if name == chimes.ANY:
-            name = audio.chime or chimes.BUNDLED[0]
-        return chimes.read(name, audio.sounds_dir) if name else None
+        return chimes.read(name, audio.sounds_dir, audio.chime) if name else None
 
 
 class _Turn:
@@ -141,7 +150,7 @@ class _Turn:
                 on_first_block=self._on_first_block,
                 on_piece=self._on_piece,
             )
-            announcer.last = (job.request, given_sound)
+            announcer.note_spoken(job.request, given_sound)
             # Told before the voice, which may be in the middle of a long piece, is closed.
             self._end(playback)
 

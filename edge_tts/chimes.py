@@ -29,8 +29,10 @@ def names(sounds_dir: Path) -> tuple[str, ...]:
     return (*BUNDLED, *sorted(own - set(BUNDLED))[:MAX_NAMES])
 
 
-def read(name: str, sounds_dir: Path) -> Audio:
+def read(name: str, sounds_dir: Path, configured: str | None = None) -> Audio:
     """The chime *name*; raises UnknownChimeError if it is none, or cannot be played. Reads a file."""
+    if name == ANY:
+        name = configured or BUNDLED[0]
     path = _own(name, sounds_dir)
     try:
         if path is None:

@@ -6,37 +6,31 @@ Runs on the event loop. Everything that thinks runs on the synth thread, everyth
 from __future__ import annotations
 
 import asyncio
-import itertools
-import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import AbstractContextManager, aclosing, asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
+from edge_tts import chimes
+from edge_tts.admission import Admission
 from edge_tts.announcer import Announcer
 from edge_tts.config import Config
 from edge_tts.dispatcher import Dispatcher
 from edge_tts.errors import (
     RequestError,
-    ShuttingDownError,
-    TextTooLongError,
     UnknownJobError,
     UnknownVoiceError,
 )
-from edge_tts.given_sound import GivenSound, check_room
-from edge_tts.jobs import new_job
+from edge_tts.given_sound import GivenSound
 from edge_tts.journal import Journal, open_journal
 from edge_tts.metrics import Metrics
 from edge_tts.models.base import VoiceSpec
-from edge_tts.moments import name_of_run
 from edge_tts.player import Player
 from edge_tts.receipts import Receipt, Receipts
 from edge_tts.renderer import Renderer
-from edge_tts.schedule import delay_of
-from edge_tts.speech import JobEvent, Piece, Priority, Reference, SpeakRequest
+from edge_tts.speech import JobEvent, Piece, Reference, SpeakRequest
 from edge_tts.state import DeviceState
 from edge_tts.status import Status
-from edge_tts.synthesizer import Plan
 from edge_tts.text import lexicon_file
 from edge_tts.text.lexicon_file import LexiconFile
 from edge_tts.updates import Update, Updates
@@ -61,10 +55,6 @@ class Service:
         self._renderer = renderer
         self._player = player
         self._journal = journal
-        self._planning = asyncio.Semaphore(1)
-        self._numbers = itertools.count(1)
-        # Names of jobs stay unique across restarts: they are file names of the wav sink and ids in logs.
-        self._run = name_of_run({entry.name.partition("-")[0] for entry in journal.entries})
         self._receipts = Receipts(config.queue.dedup_window_s, journal.entries)
         self._updates = Updates(metrics)
         self._status = Status(config, renderer.synthesizer.voices.installed.voices, self._updates)
@@ -72,6 +62,7 @@ class Service:
         self._announcer = Announcer(
             config, renderer, player, metrics, journal, self._status, self._updates, self._dispatcher
         )
+        self._admission = Admission(config, renderer, journal, self._announcer, self._dispatcher)
         player.on_problem = lambda message: self.report_problem("device_unavailable", message)
         player.others.on_problem = lambda message: self.report_problem("others_unavailable", message)
         self.report_problem("others_unavailable", player.others.problem)
@@ -86,55 +77,31 @@ class Service:
     ) -> Receipt:
         """Accept *request* for the loudspeaker and the journal, or *sound* in place of its text, but that only for the
         loudspeaker. Raises RequestError or VoiceError; nothing is queued then. *mark* is for `was_accepted`."""
-        self._check(request)
+        self._admission.check(request)
         if request.id is None:
-            return Receipt(await self._accept(request, mark, sound), is_duplicate=False)
-        return await self._receipts.once(request.id, lambda: self._accept(request, mark, sound))
+            return Receipt(await self._admission.accept(request, mark, sound), is_duplicate=False)
+        return await self._receipts.once(request.id, lambda: self._admission.accept(request, mark, sound))
 
     def was_accepted(self, mark: str) -> bool:
         """Whether something of that mark was accepted inside the dedup window, by an earlier run perhaps."""
         return self._journal.knows(mark, self.config.queue.dedup_window_s)
 
-    def _check(self, request: SpeakRequest) -> None:
-        limit = self.config.queue.max_text_characters
-        if len(request.text) > limit:
-            raise TextTooLongError(len(request.text), limit)
+    async def chime(self, request: SpeakRequest, mark: str | None = None) -> Receipt:
+        """Play the chime that the text of *request* names, without speech. Raises UnknownChimeError and as `submit`."""
+        played, sound = await self._admission.chime(request)
+        return await self.submit(played, mark, sound)
 
-    async def _accept(self, request: SpeakRequest, mark: str | None, sound: GivenSound | None) -> str:
-        accepted_s, delay_s = time.monotonic(), delay_of(request)
-        name = f"{self._run}-{next(self._numbers)}"
-        plan = await self._plan_in_turn(request, sound)
-        ttl_s = self.config.queue.ttl_s if request.ttl_s is None else request.ttl_s
-        try:
-            if not self._dispatcher.is_stopping and sound is None:
-                await self._journal.accept(name, request, ttl_s, mark)
-            if self._dispatcher.is_stopping:
-                raise ShuttingDownError
-            self._dispatcher.enter(new_job(name, request, plan, accepted_s, ttl_s, delay_s, sound), delay_s)
-        except BaseException:
-            self._journal.withdraw(name)
-            raise
-        return name
+    @property
+    def chimes(self) -> tuple[str, ...]:
+        """Names of those there are. Reads a folder."""
+        return chimes.names(self.config.audio.sounds_dir)
 
-    async def _plan_in_turn(self, request: SpeakRequest, sound: GivenSound | None) -> Plan | None:
-        """One at a time: what is important must not wait for the plans of a crowd. Raises QueueFullError."""
-        self._dispatcher.check_room(request)
-        if sound is not None:
-            check_room(job.sound for job in self._dispatcher.jobs())
-            return None
-        # What replaces something keeps its place behind it.
-        if request.priority is Priority.IMPORTANT and request.replace is None:
-            return await self._announcer.plan(request, self._renderer.call)
-        async with self._planning:
-            self._dispatcher.check_room(request)
-            return await self._announcer.plan(request, self._renderer.call)
-
-    async def repeat(self) -> Receipt:
-        """Say the last spoken announcement again; raises UnknownJobError if there was none."""
-        if self._announcer.last is None:
+    async def repeat(self, count: int = 1) -> list[Receipt]:
+        """Say the last *count* spoken announcements again; raises UnknownJobError if there was none."""
+        again = list(self._announcer.spoken)[-count:]
+        if not again:
             raise UnknownJobError("repeat")
-        last, sound = self._announcer.last
-        return await self.submit(replace(last, id=None, replace=None, at=None, repeat=1), sound=sound)
+        return [await self.submit(request, sound=sound) for request, sound in again]
 
     # Jobs
 
@@ -173,6 +140,17 @@ class Service:
     def resume(self) -> None:
         self._dispatcher.resume()
 
+    def watch_lexicon(self) -> None:
+        """Report what is wrong with its file, from now on."""
+        lexicon, loop = self._renderer.synthesizer.frontend.lexicon, asyncio.get_running_loop()
+
+        def on_problem(problem: str | None) -> None:
+            # On the synth thread, which reads the file.
+            loop.call_soon_threadsafe(self.report_problem, "lexicon_broken", problem)
+
+        lexicon.on_problem = on_problem
+        self.report_problem("lexicon_broken", lexicon.problem)
+
     async def watch_clock(self) -> None:
         """Tell when quiet hours begin and end, until cancelled."""
         await self._status.watch_clock()
@@ -195,7 +173,7 @@ class Service:
     async def stream(self, request: SpeakRequest) -> AsyncGenerator[Piece, None]:
         """Synthesize for a caller who wants the sound itself; use `async with aclosing(service.stream(r))`.
         Raises RequestError or VoiceError at the first piece."""
-        self._check(request)
+        self._admission.check(request)
         plan = await self._announcer.plan(request, self._renderer.call_in_turn)
         plan = replace(plan, is_crowded=self._announcer.is_crowded)
         async with aclosing(self._renderer.stream(plan, is_for_caller=True)) as pieces:
@@ -204,7 +182,7 @@ class Service:
 
     async def explain(self, request: SpeakRequest) -> dict[str, Any]:
         """JSON: voice, sentences (text, language, phonemes, duration_s), normalized, duration_s, warnings."""
-        self._check(request)
+        self._admission.check(request)
         return await self._renderer.call(self._renderer.synthesizer.explain, request, self.state.voice)
 
     async def voices(self) -> list[dict[str, Any]]:
@@ -307,6 +285,7 @@ async def open_service(
     """The service, speaking what arrives; leaving ends what is being said with the outcome interrupted."""
     async with open_journal(config) as journal:
         service = Service(config, renderer, player, metrics, journal)
+        service.watch_lexicon()
         runner, clock = asyncio.create_task(service.run()), asyncio.create_task(service.watch_clock())
         service.checks.append(lambda: "the queue" if runner.done() else None)
         try:

@@ -67,7 +67,7 @@ class Synthesizer:
     ) -> None:
         """*warned* is where the models of *voices* put their warnings."""
         self._config = config
-        self._frontend = frontend
+        self.frontend = frontend
         self._pressure = pressure
         self._cache = cache
         self._metrics = metrics
@@ -80,7 +80,7 @@ class Synthesizer:
         voice = request.voice or default_voice
         spec = self.voices.spec(voice)
         with self._metrics.stage("normalize"):
-            sentences, warnings = self._frontend.sentences(
+            sentences, warnings = self.frontend.sentences(
                 request, languages=spec.languages, language=self._language(request, spec)
             )
         references = self.references.of(request.reference) if request.reference else ()

@@ -55,6 +55,7 @@ STAIRCASE = (
         "schedule",
         "dispatcher",
         "announcer",
+        "admission",
         "service",
         "doors",
         "watchdog",

@@ -217,7 +217,7 @@ async def test_repeat_says_the_last_one_again(service: Service) -> None:
     with pytest.raises(UnknownJobError):
         await service.repeat()
     await outcome(service, await say(service, "Again and again.", id="x"))
-    again = (await service.repeat()).job
+    again = (await service.repeat())[-1].job
     event = await outcome(service, again)
     assert (event.event_type, event.text) == (EventType.FINISHED, "Again and again.")
 

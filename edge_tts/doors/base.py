@@ -11,6 +11,9 @@ from edge_tts.errors import BadJsonError, InvalidFieldError, RequestError, Speec
 from edge_tts.service import Receipt, Service
 from edge_tts.speech import SpeakRequest
 
+CHIME_FIELDS = ("volume", "priority", "id", "replace", "ttl_s", "at", "repeat")
+"""Fields of a request that have a meaning for a sound."""
+
 
 def json_object(payload: bytes) -> dict[str, Any]:
     """The JSON object in *payload*; raises BadJsonError for anything else."""
@@ -87,6 +90,14 @@ def request_from_payload(
     return request_from_text(payload, source=source, fields=fields)
 
 
+def chime_request(body: Mapping[str, Any], *, source: str) -> tuple[SpeakRequest, tuple[str, ...]]:
+    """For `Service.chime`: its `name`, "default" without one, and CHIME_FIELDS. Raises RequestError naming the field."""
+    name = FIELDS["voice"]("name", "default" if body.get("name") is None else body["name"])
+    fields = {field: value for field, value in body.items() if field in CHIME_FIELDS}
+    unknown = tuple(f"unknown_field:{given[:40]}" for given in body if given not in (*CHIME_FIELDS, "name"))
+    return request_from_json({**fields, "text": name}, source=source)[0], unknown
+
+
 def receipt_json(receipt: Receipt, warnings: tuple[str, ...] = ()) -> dict[str, object]:
     return {"job": receipt.job, "duplicate": receipt.is_duplicate, "warnings": list(warnings)}
 
@@ -103,33 +114,36 @@ def which_job(body: Mapping[str, Any]) -> str | None:
     return None if which is None else str(FIELDS["id"]("id", which))
 
 
-async def _stop(service: Service, which: str | None) -> dict[str, object]:
-    return {"ended": service.stop(which)}
+async def _stop(service: Service, body: Mapping[str, Any]) -> dict[str, object]:
+    return {"ended": service.stop(which_job(body))}
 
 
-async def _skip(service: Service, which: str | None) -> dict[str, object]:
+async def _skip(service: Service, body: Mapping[str, Any]) -> dict[str, object]:
+    which = which_job(body)
     return {"ended": service.skip() if which is None else service.stop(which)}
 
 
-async def _clear(service: Service, which: str | None) -> dict[str, object]:
+async def _clear(service: Service, body: Mapping[str, Any]) -> dict[str, object]:
     return {"ended": service.clear()}
 
 
-async def _pause(service: Service, which: str | None) -> dict[str, object]:
+async def _pause(service: Service, body: Mapping[str, Any]) -> dict[str, object]:
     service.pause()
     return {}
 
 
-async def _resume(service: Service, which: str | None) -> dict[str, object]:
+async def _resume(service: Service, body: Mapping[str, Any]) -> dict[str, object]:
     service.resume()
     return {}
 
 
-async def _repeat(service: Service, which: str | None) -> dict[str, object]:
-    return receipt_json(await service.repeat())
+async def _repeat(service: Service, body: Mapping[str, Any]) -> dict[str, object]:
+    count = 1 if body.get("count") is None else FIELDS["repeat"]("count", body["count"])
+    receipts = await service.repeat(count)
+    return receipt_json(receipts[-1]) | {"jobs": [receipt.job for receipt in receipts]}
 
 
-COMMANDS: dict[str, Callable[[Service, str | None], Awaitable[dict[str, object]]]] = {
+COMMANDS: dict[str, Callable[[Service, Mapping[str, Any]], Awaitable[dict[str, object]]]] = {
     "stop": _stop,
     "skip": _skip,
     "clear": _clear,
@@ -137,4 +151,4 @@ COMMANDS: dict[str, Callable[[Service, str | None], Awaitable[dict[str, object]]
     "resume": _resume,
     "repeat": _repeat,
 }
-"""Name of the topic and of the route → what it does with the id given, if any; returns the JSON answer."""
+"""Name of the topic and of the route → what it does with a JSON object, perhaps empty; returns the JSON answer."""

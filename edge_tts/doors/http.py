@@ -17,11 +17,11 @@ from edge_tts.door_config import HttpConfig
 from edge_tts.doors import http_guard
 from edge_tts.doors.base import (
     COMMANDS,
+    chime_request,
     json_object,
     receipt_json,
     request_from_json,
     request_from_text,
-    which_job,
 )
 from edge_tts.doors.fields import FIELDS, boolean, number, volume_percent
 from edge_tts.doors.http_connections import Connections, Deadlines, Limits, tls_context
@@ -34,7 +34,7 @@ from edge_tts.doors.http_server import listening
 from edge_tts.doors.http_sound import SoundRequest, send_sound, sound_format
 from edge_tts.doors.openai import OpenAiRoutes, error_answer
 from edge_tts.errors import InvalidFieldError
-from edge_tts.service import Service
+from edge_tts.service import Receipt, Service
 from edge_tts.sound_files import FORMATS
 from edge_tts.speech import JobEvent, SpeakRequest
 
@@ -63,6 +63,8 @@ class HttpDoor:
             web.post("/api/say", self._say),
             web.post("/api/tts", self._tts),
             web.post("/api/explain", self._explain),
+            web.post("/api/chime", self._chime),
+            web.get("/api/chimes", self._chimes),
             web.get("/api/voices", self._voices),
             web.get("/api/jobs", self._jobs),
             web.get("/api/jobs/{job}", self._job),
@@ -87,11 +89,19 @@ class HttpDoor:
     # Speech
 
     async def _say(self, request: web.Request) -> web.Response:
-        waits = request.query.get("wait")
-        if waits not in (None, "finished"):
-            raise InvalidFieldError("wait", waits, "finished, or no such parameter")
+        waits = _waits(request)
         spoken, warnings = self._counted(*await self._speak_request(request))
-        receipt = await self._service.submit(spoken)
+        return await self._accepted(await self._service.submit(spoken), warnings, waits)
+
+    async def _chime(self, request: web.Request) -> web.Response:
+        waits = _waits(request)
+        wanted, warnings = self._counted(*chime_request(await self._optional_json(request), source=SOURCE))
+        return await self._accepted(await self._service.chime(wanted), warnings, waits)
+
+    async def _chimes(self, request: web.Request) -> web.Response:
+        return web.json_response({"chimes": self._service.chimes})
+
+    async def _accepted(self, receipt: Receipt, warnings: tuple[str, ...], waits: bool) -> web.Response:
         # A duplicate of something said so long ago that it is forgotten has no outcome to wait for.
         if waits and self._service.remembers(receipt.job):
             outcome = await self._service.outcome(receipt.job)
@@ -132,9 +142,7 @@ class HttpDoor:
 
     def _command(self, name: str) -> Handler:
         async def command(request: web.Request) -> web.Response:
-            return web.json_response(
-                await COMMANDS[name](self._service, which_job(await self._optional_json(request)))
-            )
+            return web.json_response(await COMMANDS[name](self._service, await self._optional_json(request)))
 
         return command
 
@@ -207,6 +215,14 @@ class HttpDoor:
         for warning in warnings:
             self._service.metrics.warnings.labels(warning.split(":")[0]).inc()
         return request, warnings
+
+
+def _waits(request: web.Request) -> bool:
+    """Whether the caller wants the outcome."""
+    waits = request.query.get("wait")
+    if waits not in (None, "finished"):
+        raise InvalidFieldError("wait", waits, "finished, or no such parameter")
+    return waits is not None
 
 
 def _shown(event: JobEvent) -> dict[str, object]:

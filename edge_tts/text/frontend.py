@@ -40,7 +40,7 @@ class Frontend:
     def __init__(self, config: TextConfig, lexicon: Lexicon) -> None:
         self._sentence_pause_s = config.sentence_pause_ms / 1000
         self._paragraph_pause_s = config.paragraph_pause_ms / 1000
-        self._lexicon = lexicon
+        self.lexicon = lexicon
 
     def sentences(
         self, request: SpeakRequest, *, languages: Sequence[str], language: str
@@ -54,7 +54,7 @@ class Frontend:
         base = Prosody(speed=request.speed, pitch_semitones=request.pitch, emotion=request.emotion)
         speaking = Speech(tuple(languages), language, {})
         found: list[Sentence] = []
-        for unit in _units(self._lexicon.apply(segments)):
+        for unit in _units(self.lexicon.apply(segments)):
             first = unit.segments[0] if unit.segments else Segment()
             parts = speaking.parts(unit.segments)
             said = self._of_unit(unit, parts, speaking, is_first=not any(each.spans for each in found))
