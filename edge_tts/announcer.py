@@ -208,6 +208,8 @@ class _Turn:
             self._heard = sentence
             self._announcer.journal.progress(self._job.name, sentence)
         self._update(sentence=sentence + 1)
+        if piece.tokens_per_s is not None:
+            self._update(tokens_per_s=round(piece.tokens_per_s, 1))
 
     def _on_first_block(self) -> None:
         job, now_s = self._job, time.monotonic()

@@ -51,13 +51,14 @@ _M_ARENA_MAX, N_HEAPS = -8, 2
 
 def build_synthesizer(config: Config, metrics: Metrics) -> Synthesizer:
     """The pipeline, on the thread that will own it; loads no voice."""
-    warned: list[str] = []
+    told = Told()
     tools = ModelTools(
         phonemizer=Phonemizer(),
         embeddings=EmbeddingCache(config.cache.embeddings_limit_mb << 20, metrics),
         timer=metrics,
         threads=config.voices.threads,
-        warn=warned.append,
+        warn=told.warnings.append,
+        pace=told.pace,
     )
     voices = VoiceStore(config.voices.folders, tools, config.memory.limit_mb << 20, metrics)
     return Synthesizer(
@@ -67,7 +68,7 @@ def build_synthesizer(config: Config, metrics: Metrics) -> Synthesizer:
         Pressure(config.pressure, config.voices, voices),
         PhraseCache(config.cache.folder / "phrases", config.cache.limit_mb << 20, metrics),
         metrics,
-        warned,
+        told,
         References(config.state.folder / "references"),
     )
 

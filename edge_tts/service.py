@@ -178,7 +178,9 @@ class Service:
         plan = replace(plan, is_crowded=self._announcer.is_crowded)
         async with aclosing(self._renderer.stream(plan, is_for_caller=True)) as pieces:
             async for piece in pieces:
-                yield piece
+                # That a voice is at work is for those who wait for its turn to end.
+                if len(piece.audio.samples) or piece.warnings:
+                    yield piece
 
     async def explain(self, request: SpeakRequest) -> dict[str, Any]:
         """JSON: voice, sentences (text, language, phonemes, duration_s), normalized, duration_s, warnings."""

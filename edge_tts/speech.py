@@ -246,6 +246,9 @@ class Piece:
     warnings: tuple[str, ...] = ()
     """What is done otherwise than asked, as known since the piece before."""
 
+    tokens_per_s: float | None = None
+    """At what pace its tokens were made, for voices that make them one by one; None: none since the piece before."""
+
 
 class EventType(StrEnum):
     """`queued` and `started`, then exactly one of the others."""
@@ -288,6 +291,9 @@ class JobEvent:
     audio_ms: int | None = None
     spoken_ms: int | None = None
     rtf: float | None = None
+    tokens_per_s: float | None = None
+    """The last that was known of a voice that makes tokens."""
+
     sentence: int = 0
     n_sentences: int = 0
     warnings: tuple[str, ...] = ()
@@ -298,7 +304,7 @@ class JobEvent:
         """The event without the text and without what is unknown."""
         body: dict[str, object] = {"event_type": str(self.event_type), "job": self.job}
         body["priority"] = str(self.priority)
-        figures = ("queued_ms", "first_audio_ms", "audio_ms", "spoken_ms", "rtf")
+        figures = ("queued_ms", "first_audio_ms", "audio_ms", "spoken_ms", "rtf", "tokens_per_s")
         optional = ("id", "voice", "code", "message", *figures)
         body |= {name: value for name in optional if (value := getattr(self, name)) is not None}
         if self.n_sentences:

@@ -15,7 +15,7 @@ from edge_tts.cache import PhraseCache, digest
 from edge_tts.config import VoicesConfig
 from edge_tts.errors import NothingToSayError, SpeechError, UnknownLanguageError, UnknownSpeakerError
 from edge_tts.metrics import Metrics
-from edge_tts.models.base import VoiceSpec
+from edge_tts.models.base import Told, VoiceSpec
 from edge_tts.pressure import Choice, Pressure
 from edge_tts.references import References
 from edge_tts.speech import Audio, Piece, Sentence, SpeakRequest, silence, with_gain
@@ -55,23 +55,17 @@ class _Said:
 
 class Synthesizer:
     def __init__(
-        self,
-        config: VoicesConfig,
-        frontend: Frontend,
-        voices: VoiceStore,
-        pressure: Pressure,
-        cache: PhraseCache,
-        metrics: Metrics,
-        warned: list[str],
-        references: References,
-    ) -> None:
-        """*warned* is where the models of *voices* put their warnings."""
+        self, config: VoicesConfig, frontend: Frontend, voices: VoiceStore, pressure: Pressure, cache: PhraseCache,
+        metrics: Metrics, told: Told, references: References,
+    ) -> None:  # fmt: skip
+        """*told* is where the models of *voices* put their warnings and their pace."""
         self._config = config
         self.frontend = frontend
         self._pressure = pressure
         self._cache = cache
         self._metrics = metrics
-        self._warned = warned
+        self._told = told
+        self._warned = told.warnings
         self.references = references
         self.voices = voices
 
@@ -133,15 +127,14 @@ class Synthesizer:
             sentence, sample_rate = said.sentence, said.sample_rate
             for audio, synthesis_s in said.pieces:
                 sound = with_gain(audio, sentence.prosody.volume)
-                yield Piece(sound, index, n_sentences, synthesis_s, self._take_warnings())
-                is_silent = False
+                yield self._piece(sound, index, n_sentences, synthesis_s)
+                is_silent = is_silent and not len(sound.samples)
             if sentence.pause_s and (index + 1 < n_sentences or not asked.spans):
-                pause = silence(sentence.pause_s, sample_rate)
-                yield Piece(pause, index, n_sentences, warnings=self._take_warnings())
+                yield self._piece(silence(sentence.pause_s, sample_rate), index, n_sentences)
         if is_silent and any(sentence.spans for sentence in plan.sentences):
             raise NothingToSayError
         if self._warned:
-            yield Piece(silence(0, sample_rate), index, n_sentences, warnings=self._take_warnings())
+            yield self._piece(silence(0, sample_rate), index, n_sentences)
 
     def _make_ahead(self, plan: Plan, ahead: dict[Sentence, _Said]) -> Generator[Piece, None, None]:
         """Put all sentences of *plan* into *ahead*, made; pieces without sound tell how far it is."""
@@ -154,8 +147,8 @@ class Synthesizer:
             made: list[tuple[Audio, float]] = []
             yield replace(reached, warnings=self._slow_voice(said, told))
             for audio, synthesis_s in said.pieces:
-                made.append((audio, 0.0))
-                yield replace(reached, synthesis_s=synthesis_s, warnings=self._take_warnings())
+                made += [(audio, 0.0)] if len(audio.samples) else []
+                yield self._piece(reached.audio, index, len(plan.sentences), synthesis_s)
             # Only now known of a voice that says nothing without a clip.
             yield replace(reached, warnings=self._slow_voice(said, told))
             ahead[asked] = replace(said, pieces=made)
@@ -217,6 +210,11 @@ class Synthesizer:
     def _key_of(self, asked: Sentence, voice: str) -> str:
         return _cache_key(asked, self.voices.identity(voice))
 
+    def _piece(self, audio: Audio, index: int, n_sentences: int, synthesis_s: float = 0.0) -> Piece:
+        """What was just made, with what was told about it."""
+        pace, self._told.tokens_per_s = self._told.tokens_per_s, None
+        return Piece(audio, index, n_sentences, synthesis_s, self._take_warnings(), pace)
+
     def _take_warnings(self) -> tuple[str, ...]:
         """What the piece just made was warned of; nothing else ran on this thread since."""
         warnings = tuple(dict.fromkeys(self._warned))
@@ -244,9 +242,8 @@ class Synthesizer:
             total_s += took_s
             if audio is None:
                 break
-            if not len(audio.samples):
-                continue
-            made.append(audio)
+            if len(audio.samples):
+                made.append(audio)
             is_as_asked = is_as_asked and not self._warned
             yield audio, took_s
         whole = join(made, voice.model.sample_rate)

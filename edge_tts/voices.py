@@ -14,7 +14,7 @@ from edge_tts.cache import digest
 from edge_tts.errors import MemoryBudgetError, SpeechError, UnknownVoiceError, VoiceError, VoiceLoadError
 from edge_tts.memory import release_memory, rss_bytes
 from edge_tts.metrics import Metrics
-from edge_tts.models import FAMILIES
+from edge_tts.models import FAMILIES, OPEN_BYTES
 from edge_tts.models.base import ModelTools, SpeechModel, VoiceSpec
 from edge_tts.speech import Sentence, Span
 from edge_tts.text.frontend import without_style
@@ -280,7 +280,8 @@ def _rtf_of(model: SpeechModel, sentence: Sentence) -> float | None:
 
 
 def _memory_bytes(spec: VoiceSpec) -> int:
-    return round(spec.size_bytes * LOADED_PER_FILE_BYTE)
+    open_bytes = OPEN_BYTES.get(spec.family)
+    return round((open_bytes(spec) if open_bytes else spec.size_bytes) * LOADED_PER_FILE_BYTE)
 
 
 def _identity(spec: VoiceSpec) -> str:

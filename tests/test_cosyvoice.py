@@ -1,5 +1,5 @@
-"""CosyVoice 3 voices on small graphs of their contract: tokens, the loop against a plain one, guidance, pieces against
-the whole, what is told to the language model, stages in memory, and guards."""
+"""CosyVoice voices on small graphs of their contracts: tokens, the loop against a plain one, guidance, pieces against
+the whole, what is told to the language model, stages in memory, and guards. Blocks: test_cosyvoice_blocks."""
 
 from __future__ import annotations
 
@@ -11,17 +11,34 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 
 from edge_tts.cache import Embedding, EmbeddingCache
-from edge_tts.errors import BadClipError, InvalidFieldError, SynthesisError, VoiceLoadError
+from edge_tts.errors import (
+    BadClipError,
+    InvalidFieldError,
+    SynthesisError,
+    UnsupportedPronunciationError,
+    VoiceLoadError,
+)
 from edge_tts.metrics import Metrics
-from edge_tts.models import cosyvoice, cosyvoice_features, cosyvoice_files, cosyvoice_speech
+from edge_tts.models import (
+    cosyvoice,
+    cosyvoice2,
+    cosyvoice3,
+    cosyvoice_features,
+    cosyvoice_files,
+    cosyvoice_flow,
+    cosyvoice_speech,
+)
 from edge_tts.models.base import ModelTools, VoiceSpec
 from edge_tts.models.cosyvoice import CosyVoice
-from edge_tts.models.cosyvoice_files import STAGES, Settings, Stages
-from edge_tts.models.cosyvoice_speech import N_TOKENS, START, TASK, Prompt
-from edge_tts.speech import Alphabet, Emotion, Pronunciation, Prosody, Reference, Sentence, Span
+from edge_tts.models.cosyvoice3 import START, TASK
+from edge_tts.models.cosyvoice_files import Settings, Stages
+from edge_tts.models.cosyvoice_layout import Conditions, Layout
+from edge_tts.models.cosyvoice_speech import N_TOKENS, Prompt
+from edge_tts.speech import Alphabet, Audio, Emotion, Pronunciation, Prosody, Reference, Sentence, Span
 from edge_tts.text import cosyvoice_tokens
 from edge_tts.text.cosyvoice_tokens import IDS
 from edge_tts.text.phonemes import Phonemizer
@@ -45,6 +62,26 @@ def load(spec: VoiceSpec, warnings: list[str] | None = None, *, stream: bool = T
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> VoiceSpec:
     return tiny_cosyvoice_spec(tmp_path_factory.mktemp("voice") / "tiny")
+
+
+@pytest.fixture(scope="module")
+def older(tmp_path_factory: pytest.TempPathFactory) -> VoiceSpec:
+    """A CosyVoice 2 voice."""
+    return tiny_cosyvoice_spec(tmp_path_factory.mktemp("voice") / "older", generation=2)
+
+
+@pytest.fixture(scope="module", params=[2, 3])
+def either(request: pytest.FixtureRequest, tiny: VoiceSpec, older: VoiceSpec) -> VoiceSpec:
+    return {2: older, 3: tiny}[request.param]
+
+
+def opened(spec: VoiceSpec, *, keep: bool = False) -> Stages:
+    return Stages(spec, make_tools(), cosyvoice_files.layout_of(spec), keep=keep)
+
+
+def spoken(spec: VoiceSpec, prompt: Prompt, seed: int) -> list[int]:
+    backbone = cosyvoice_files.layout_of(spec).backbone(opened(spec))
+    return list(cosyvoice_speech.spoken(backbone, prompt, np.random.default_rng(seed), lambda warning: None))
 
 
 def with_settings(spec: VoiceSpec, **settings: Any) -> VoiceSpec:
@@ -115,11 +152,9 @@ def test_the_vocabulary_merges_within_words_only(tiny: VoiceSpec) -> None:
 
 
 def test_the_memory_gives_what_seeing_everything_again_would(tiny: VoiceSpec) -> None:
-    graphs = Stages(tiny, make_tools(), keep=False).stage("llm")
-    prompt = Prompt((1, 2, END), (3, 4), (5, 6, 7))
-    said = cosyvoice_speech.spoken(graphs, prompt, np.random.default_rng(1), lambda warning: None)
+    said = spoken(tiny, Prompt((1, 2, END), (3, 4), (5, 6, 7)), 1)
     assert len(said) > 5
-    random = np.random.default_rng(1)
+    graphs, random = opened(tiny).stage("llm"), np.random.default_rng(1)
     again: list[int] = []
 
     def run(role: str, name: str, ids: list[int]) -> Any:
@@ -133,6 +168,26 @@ def test_the_memory_gives_what_seeing_everything_again_would(tiny: VoiceSpec) ->
         made = graphs["llm_backbone_initial"].run({"inputs_embeds": given, "attention_mask": mask})
         logits = graphs["llm_decoder"].run({"hidden_state": made["hidden"][:, -1:]})["logits"].ravel()
         again.append(cosyvoice_speech.choose(logits, again, random, may_end=len(again) >= 4))
+    assert said == again
+
+
+def test_the_older_memory_does_so_too(older: VoiceSpec) -> None:
+    said = spoken(older, Prompt((1, 2, END), (3, 4), (5, 6, 7)), 1)
+    assert len(said) > 5
+    voice, random = opened(older), np.random.default_rng(1)
+    graphs, tables = voice.stage("llm"), voice.tables
+    nothing = {name: np.zeros((1, 2, 0, 64), np.float32) for name in cosyvoice2.MEMORY}
+    again: list[int] = []
+    while len(again) < len(said):
+        text = graphs["embed_tokens"].run({"input": np.array([[1, 2, END, 3, 4]])})["embeddings"][0]
+        start, task = tables["llm_embedding"]
+        speech = tables["speech_embedding"][[5, 6, 7, *again]]
+        xs = np.concatenate([start[None], text, task[None], speech])[None]
+        n_seen = xs.shape[1]
+        masks = np.tril(np.ones((1, n_seen, n_seen), np.bool_))
+        hidden = graphs["llm"].run({"xs": xs, "masks": masks, **nothing})["y_pred"][0, -1]
+        scores = tables["llm_decoder_weight"] @ hidden + tables["llm_decoder_bias"]
+        again.append(cosyvoice_speech.choose(scores[: N_TOKENS + 1], again, random, may_end=len(again) >= 4))
     assert said == again
 
 
@@ -154,13 +209,12 @@ def test_the_choice_keeps_to_the_likely_and_does_not_repeat() -> None:
 
 
 def test_long_silence_is_cut_to_five_tokens() -> None:
-    assert cosyvoice_speech.without_long_silence([7, *[1, 2, 28, 29, 55, 248, 494], 8, 1]) == [
-        7, 1, 2, 28, 29, 55, 8, 1,
-    ]  # fmt: skip
+    said = [7, 1, 2, 28, 29, 55, 248, 494, 8, 1]
+    assert list(cosyvoice_speech.without_long_silence(said)) == [7, 1, 2, 28, 29, 55, 8, 1]
 
 
 def test_the_flow_goes_away_from_what_knows_nothing(tiny: VoiceSpec) -> None:
-    estimator = Stages(tiny, make_tools(), keep=False).stage("flow")["flow_estimator"]
+    estimator = opened(tiny).stage("flow")["flow_estimator"]
     random = np.random.default_rng(0)
     noise, mu, cond = (random.standard_normal((1, 80, 12)).astype(np.float32) for _ in range(3))
     speaker = random.standard_normal((1, 80)).astype(np.float32)
@@ -173,13 +227,26 @@ def test_the_flow_goes_away_from_what_knows_nothing(tiny: VoiceSpec) -> None:
         }  # fmt: skip
         with_all, without = estimator.run(given)["estimator_out"]
         x = (x + (after - now) * (1.7 * with_all - 0.7 * without)[None]).astype(np.float32)
-    made = cosyvoice.flowed(estimator, noise, mu, speaker, cond, 2)
-    np.testing.assert_allclose(made, x, atol=1e-5)
+    flow = cosyvoice_flow.Flow(Conditions(mu, speaker, cond), noise, 2)
+    for step in flow.steps():
+        flow.step(estimator, *step)
+    np.testing.assert_allclose(flow.x, x, atol=1e-5)
 
 
-def test_pieces_equal_the_whole(tiny: VoiceSpec) -> None:
-    pieces = list(load(tiny).synthesize(HELLO))
-    whole = list(load(tiny, stream=False).synthesize(HELLO))
+def test_the_noise_of_more_frames_begins_as_that_of_fewer() -> None:
+    few, many = (cosyvoice_flow.noise_of(5, n_frames) for n_frames in (10, 1000))
+    np.testing.assert_array_equal(many[:, :, :10], few)
+    assert abs(many.mean()) < 0.02
+    assert abs(many.std() - 1) < 0.02
+
+
+def heard(model: CosyVoice, asked: Sentence = HELLO) -> list[Audio]:
+    return [piece for piece in model.synthesize(asked) if len(piece.samples)]
+
+
+def test_pieces_equal_the_whole(either: VoiceSpec) -> None:
+    pieces = heard(load(either))
+    whole = heard(load(either, stream=False))
     assert len(pieces) > len(whole) == 1
     np.testing.assert_allclose(
         np.concatenate([piece.samples for piece in pieces]), whole[0].samples, atol=1e-5
@@ -254,8 +321,8 @@ def test_what_was_heard_of_a_clip_is_kept_beside_it(tiny: VoiceSpec, tmp_path: P
 
 
 @pytest.mark.parametrize("keep", [False, True])
-def test_one_stage_is_open_at_a_time_unless_all_are_kept(tiny: VoiceSpec, keep: bool) -> None:
-    stages = Stages(tiny, make_tools(), keep=keep)
+def test_one_stage_is_open_at_a_time_unless_all_are_kept(either: VoiceSpec, keep: bool) -> None:
+    stages = opened(either, keep=keep)
     heard, llm = (weakref.ref(next(iter(stages.stage(name).values()))) for name in ("enrolment", "llm"))
     stages.stage("flow")
     gc.collect()
@@ -281,7 +348,7 @@ def test_a_tone_is_where_it_belongs(pitch_hz: float) -> None:
     speech, speaker, mel = (
         cosyvoice_features.speech_spectrum(low),
         cosyvoice_features.speaker_spectrum(low),
-        cosyvoice_features.mel(high),
+        cosyvoice_features.mel(high, 12000.0),
     )
     assert (speech.shape, speaker.shape, mel.shape) == ((1, 128, 100), (1, 98, 80), (1, 80, 50))
     bands = cosyvoice_features.slaney(24000, 1920, 80, 12000.0)
@@ -299,11 +366,10 @@ def test_what_does_not_end_is_cut_and_told(tmp_path: Path) -> None:
     assert warnings == ["endless_sentence: the voice did not find its end, and was cut"]
 
 
-def test_nothing_ends_before_it_began(tmp_path: Path) -> None:
-    spec = tiny_cosyvoice_spec(tmp_path / "v", end_after=-100)
-    graphs = Stages(spec, make_tools(), keep=False).stage("llm")
-    prompt = Prompt((), (1, 2, 3), ())
-    said = cosyvoice_speech.spoken(graphs, prompt, np.random.default_rng(0), lambda warning: None)
+@pytest.mark.parametrize("generation", [2, 3])
+def test_nothing_ends_before_it_began(generation: int, tmp_path: Path) -> None:
+    spec = tiny_cosyvoice_spec(tmp_path / "v", generation=generation, end_after=-100)
+    said = spoken(spec, Prompt((), (1, 2, 3), ()), 0)
     assert len(said) == 6
     assert max(said) < N_TOKENS
 
@@ -321,13 +387,25 @@ def test_a_clip_that_is_too_long_is_refused(tiny: VoiceSpec, tmp_path: Path) -> 
         next(load(tiny).synthesize(asked))
 
 
-@pytest.mark.parametrize(
-    "role", ["vocabulary", "merges", *(role for stage in STAGES.values() for role in stage)]
-)
+def roles_of(layout: Layout) -> list[str]:
+    graphs = (role for stage in layout.stages.values() for role in stage)
+    return ["vocabulary", "merges", *layout.tables, *graphs]
+
+
+def without(spec: VoiceSpec, role: str) -> VoiceSpec:
+    return replace(spec, files={name: path for name, path in spec.files.items() if name != role})
+
+
+@pytest.mark.parametrize("role", roles_of(cosyvoice3.LAYOUT))
 def test_each_file_is_needed(tiny: VoiceSpec, role: str) -> None:
-    files = {name: path for name, path in tiny.files.items() if name != role}
     with pytest.raises(VoiceLoadError, match=f"lists no file for {role}"):
-        load(replace(tiny, files=files))
+        load(without(tiny, role))
+
+
+@pytest.mark.parametrize("role", [role for role in roles_of(cosyvoice2.LAYOUT) if role != "flow_encoder"])
+def test_each_older_file_is_needed(older: VoiceSpec, role: str) -> None:
+    with pytest.raises(VoiceLoadError, match=f"lists no file for {role}"):
+        load(without(older, role))
 
 
 def test_a_graph_of_another_contract_is_named(tiny: VoiceSpec) -> None:
@@ -339,13 +417,23 @@ def test_a_graph_of_another_contract_is_named(tiny: VoiceSpec) -> None:
 def test_a_mel_of_another_length_is_another_contract(tiny: VoiceSpec) -> None:
     model = load(tiny)
     person = known(model, model._whom(HELLO))
+    none = np.zeros((80, 0), np.float32)
     with pytest.raises(SynthesisError, match="at most 15000"):
-        model._mel([5] * 7500, person, np.random.default_rng(0))
+        next(model._speaker.longer(none, [5] * 7500, 15000, person))
 
 
 @pytest.mark.parametrize(
     "settings",
-    [{"steps": 0}, {"steps": True}, {"seed": -1}, {"keep_stages": "yes"}, {"colour": 1}, {"clip_text": ""}],
+    [
+        {"steps": 0},
+        {"steps": True},
+        {"seed": -1},
+        {"keep_stages": "yes"},
+        {"blocks": 1},
+        {"blocks": True},
+        {"colour": 1},
+        {"clip_text": ""},
+    ],
 )
 def test_settings_that_make_no_sense_are_refused(tiny: VoiceSpec, settings: dict[str, Any]) -> None:
     with pytest.raises(VoiceLoadError, match="cosyvoice"):
@@ -359,5 +447,48 @@ def test_an_emotion_that_the_model_does_not_know_is_refused(tiny: VoiceSpec) -> 
 
 def test_settings_have_the_published_values() -> None:
     assert Settings().steps == 10
-    assert cosyvoice.GUIDANCE == 0.7
+    assert cosyvoice_flow.GUIDANCE == 0.7
+    assert (cosyvoice3.LAYOUT.highest_hz, cosyvoice2.LAYOUT.highest_hz) == (12000, 8000)
     assert tiny_cosyvoice.N_LOGITS == N_TOKENS + 200
+
+
+def test_an_older_voice_is_told_the_same_without_the_assistant(older: VoiceSpec, tmp_path: Path) -> None:
+    model = load(older)
+    assert prompt_of(model, HELLO).before == ids(model, "Hi.")
+    told = prompt_of(model, replace(HELLO, style="sichuan"))
+    assert (told.before, told.clip) == ((*ids(model, "请用四川话表达。"), END), ())
+    foreign = prompt_of(model, replace(HELLO, references=(enrolled(tmp_path, language="zh-CN"),)))
+    assert (foreign.before, foreign.clip) == ((), ())
+
+
+def test_an_older_voice_takes_sounds_but_no_pronunciations(older: VoiceSpec) -> None:
+    model = load(older)
+    breath = Span("[breath]", "zh", Pronunciation(Alphabet.SOUND, "[breath]"))
+    assert spoken_as(model, Span("嗯", "zh"), breath) == "嗯[breath]"
+    explained = model.explain(Sentence((Span("gif", "en", Pronunciation(Alphabet.IPA, "dʒɪf")),), "en"))
+    assert (explained.phonemes, explained.warnings) == ("gif", ("unsupported_control:pronunciation",))
+    tag = Span("[h][ào]", "zh", Pronunciation(Alphabet.PINYIN, "hao4"))
+    with pytest.raises(UnsupportedPronunciationError, match=r"cannot be told how to say \[h\]\[ào\]"):
+        model.explain(Sentence((tag,), "zh"))
+
+
+def test_tables_that_do_not_fit_are_refused(older: VoiceSpec, tmp_path: Path) -> None:
+    path = tmp_path / "bias.npy"
+    np.save(path, np.zeros(7, np.float32))
+    files = {**older.files, "llm_decoder_bias": path}
+    with pytest.raises(VoiceLoadError, match=r"tables do not fit together: .* llm_decoder_bias \(7,\)"):
+        load(replace(older, files=files))
+    path.write_bytes(b"no numbers")
+    with pytest.raises(VoiceLoadError, match=r"bias\.npy.*is no table of numbers"):
+        load(replace(older, files=files))
+
+
+def test_an_encoder_of_another_order_is_another_contract(older: VoiceSpec, tmp_path: Path) -> None:
+    graph = onnx.load(older.files["flow_encoder"])
+    outputs = list(reversed(graph.graph.output))
+    del graph.graph.output[:]
+    graph.graph.output.extend(outputs)
+    onnx.save(graph, tmp_path / "flow_encoder.onnx")
+    files = {**older.files, "flow_encoder": tmp_path / "flow_encoder.onnx"}
+    with pytest.raises(SynthesisError, match=r"flow is given .* another contract"):
+        sound(load(replace(older, files=files, sha256={})), HELLO)

@@ -13,6 +13,7 @@ import pytest
 STAIRCASE = (
     *(
         "errors",
+        "memory",
         "metrics",
         "speech",
         "documents",

@@ -74,7 +74,7 @@ def backbone(folder: Path, end_after: int) -> None:
     save(folder / "llm_decoder.onnx", b, {"hidden_state": (FLOAT, [1, 1, UNITS])}, {"logits": (made, FLOAT)})
 
 
-def flow(folder: Path) -> None:
+def flow(folder: Path, *, is_local: bool) -> None:
     table(folder / "flow_token_embedding.onnx", "token", N_TOKENS, 80, 5)
     b = GraphBuilder(6)
     x = b.op("Transpose", "token_embedded", perm=[0, 2, 1])
@@ -86,6 +86,11 @@ def flow(folder: Path) -> None:
     save(
         folder / "flow_speaker_projection.onnx", b, {"embedding": (FLOAT, [1, 192])}, {"spks": (made, FLOAT)}
     )
+    estimator(folder, is_local=is_local)
+
+
+def estimator(folder: Path, *, is_local: bool) -> None:
+    """*is_local*: a frame knows nothing of others."""
     b = GraphBuilder(8)
     wide: list[int | str] = [2, 80, "F"]
     inputs: Inputs = {
@@ -96,9 +101,15 @@ def flow(folder: Path) -> None:
     time = b.op("Reshape", "t", b.constant([2, 1, 1], np.int64))
     x = b.op("Add", b.op("Add", b.op("Add", "mu", "cond"), speaker), time)
     turned = b.op("Transpose", x, perm=[0, 2, 1])
-    x = b.op("Transpose", attention(b, turned, 80, 2), perm=[0, 2, 1])
+    mixed = linear(b, turned, 80, 80) if is_local else attention(b, turned, 80, 2)
+    x = b.op("Transpose", mixed, perm=[0, 2, 1])
     x = b.op("Add", b.op("Mul", "x", b.constant(-0.5)), b.op("Add", x, "mu"))
     save(folder / "flow_estimator.onnx", b, inputs, {"estimator_out": (b.op("Mul", x, "mask"), FLOAT)})
+
+
+def loudness(b: GraphBuilder) -> str:
+    """[1, 9, 1]: little above 3 kHz, so that a click is heard there."""
+    return b.weight(np.array([2, 2, 3, 9, 9, 9, 9, 9, 9], np.float32)[None, :, None])
 
 
 def hift(folder: Path) -> None:
@@ -117,7 +128,7 @@ def hift(folder: Path) -> None:
     )
     up = b.op("Pad", up, b.constant([0, 0, 0, 0, 0, 1], np.int64), mode="edge")
     x = b.op("Add", b.conv("source_stft", 18, 9, 7), b.op("Mul", up, b.constant(0.1)))
-    magnitude = b.op("Exp", b.op("Sub", b.op("Tanh", x), b.constant(2.0)))
+    magnitude = b.op("Exp", b.op("Sub", b.op("Tanh", x), loudness(b)))
     phase = b.op("Sin", b.conv("source_stft", 18, 9, 5))
     inputs: Inputs = {"mel": (FLOAT, [1, 80, "F"]), "source_stft": (FLOAT, [1, 18, "C"])}
     save(folder / "hift_decoder.onnx", b, inputs, {"magnitude": (magnitude, FLOAT), "phase": (phase, FLOAT)})
@@ -138,16 +149,29 @@ def enrolment(folder: Path) -> None:
     save(folder / "speech_tokenizer.onnx", b, inputs, {"tokens": (tokens, INT)})
 
 
-def build(folder: Path, *, end_after: int = END_AFTER, has_clip: bool = True, **settings: Any) -> None:
+def build(
+    folder: Path,
+    *,
+    end_after: int = END_AFTER,
+    has_clip: bool = True,
+    is_local: bool = False,
+    **settings: Any,
+) -> None:
     """A voice in *folder*; *end_after* counts all that the language model sees."""
     folder.mkdir(parents=True, exist_ok=True)
     table(folder / "text_embedding.onnx", "input_ids", N_TEXT, UNITS, 1)
     table(folder / "llm_speech_embedding.onnx", "token", N_LOGITS, UNITS, 2)
     backbone(folder, end_after)
-    flow(folder)
+    flow(folder, is_local=is_local)
     hift(folder)
     enrolment(folder)
-    files = {path.stem: path.name for path in sorted(folder.glob("*.onnx"))}
+    describe(folder, has_clip=has_clip, **settings)
+
+
+def describe(folder: Path, *, has_clip: bool, **settings: Any) -> None:
+    """The rest of a voice whose graphs and tables are in *folder*: words, a clip, voice.yaml."""
+    graphs = sorted([*folder.glob("*.onnx"), *folder.glob("*.npy")])
+    files = {path.stem: path.name for path in graphs}
     letters = bytes_of_bpe()
     vocabulary = {letter: number for number, letter in enumerate([*letters, "he", "Ġt"])}
     (folder / "vocab.json").write_text(json.dumps(vocabulary), encoding="utf-8")

@@ -16,7 +16,7 @@ from edge_tts.models import piper
 from edge_tts.models.base import ModelTools, SpeechModel, VoiceSpec
 from edge_tts.speech import Prosody, Sentence, Span
 from edge_tts.text.phonemes import Phonemizer
-from tests import tiny_cosyvoice, tiny_emotivoice, tiny_gpt_sovits, tiny_sambert
+from tests import tiny_cosyvoice, tiny_cosyvoice2, tiny_emotivoice, tiny_gpt_sovits, tiny_sambert
 from tests.tiny_two_stage import build_two_stage
 from tests.tiny_vits import build_piper
 
@@ -101,8 +101,8 @@ def tiny_gpt_sovits_spec(folder: Path, **how: Any) -> VoiceSpec:
     return replace(read_spec(folder), settings={"gpt_sovits": document["gpt_sovits"]})
 
 
-def tiny_cosyvoice_spec(folder: Path, **how: Any) -> VoiceSpec:
-    tiny_cosyvoice.build(folder, **how)
+def tiny_cosyvoice_spec(folder: Path, *, generation: int = 3, **how: Any) -> VoiceSpec:
+    {2: tiny_cosyvoice2, 3: tiny_cosyvoice}[generation].build(folder, **how)
     document = yaml.safe_load((folder / "voice.yaml").read_text(encoding="utf-8"))
     return replace(read_spec(folder), settings={"cosyvoice": document["cosyvoice"]})
 

@@ -48,7 +48,18 @@ class VoiceSpec:
         return sum(path.stat().st_size for path in set(self.files.values()) if path.exists())
 
 
-def _ignore(warning: str) -> None: ...
+def _ignore(told: object) -> None: ...
+
+
+@dataclass
+class Told:
+    """What models have told since it was last asked for."""
+
+    warnings: list[str] = field(default_factory=list)
+    tokens_per_s: float | None = None
+
+    def pace(self, tokens_per_s: float) -> None:
+        self.tokens_per_s = tokens_per_s
 
 
 @dataclass(frozen=True)
@@ -64,6 +75,9 @@ class ModelTools:
     warn: Callable[[str], None] = _ignore
     """Told, before the next piece, what of a sentence is said otherwise than asked or not at all."""
 
+    pace: Callable[[float], None] = _ignore
+    """Told, before the next piece, how many tokens were made in a second, by those who make them one by one."""
+
     stream: bool = True
     """False: one piece per sentence (tests, and files where latency does not matter)."""
 
@@ -71,9 +85,9 @@ class ModelTools:
 class SpeechModel(Protocol):
     """A loaded voice. Every method runs on the synth thread.
 
-    `synthesize` yields one or more pieces that follow each other without a gap, all at `sample_rate`; between
-    two pieces the model may be asked for another sentence, or the generator closed. Raises SynthesisError, or
-    UnsupportedPronunciationError before the first piece.
+    `synthesize` yields one or more pieces that follow each other without a gap, all at `sample_rate`; one without
+    samples says that long work goes on. Between two pieces the model may be asked for another sentence, or the
+    generator closed. Raises SynthesisError, or UnsupportedPronunciationError before the first piece.
     """
 
     sample_rate: int
@@ -87,3 +101,6 @@ class SpeechModel(Protocol):
 
 Loader = Callable[[VoiceSpec, ModelTools], SpeechModel]
 """Raises VoiceLoadError naming the file at fault."""
+
+OpenBytes = Callable[[VoiceSpec], int]
+"""Size of the files that are in memory at once while a voice speaks or learns a clip."""

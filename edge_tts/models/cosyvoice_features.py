@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from edge_tts.errors import SynthesisError
 
 Floats = NDArray[np.float32]
 
@@ -34,11 +38,11 @@ def speaker_spectrum(samples: Floats) -> Floats:
     return np.asarray((level - level.mean(axis=0))[None], np.float32)
 
 
-def mel(samples: Floats) -> Floats:
-    """[1, 80, F] of 24 kHz: what the voice continues."""
+def mel(samples: Floats, highest_hz: float) -> Floats:
+    """[1, 80, F] of 24 kHz, from 0 to *highest_hz*: what the voice continues."""
     padded = np.pad(samples, 720, mode="reflect")
     magnitude = np.sqrt(np.abs(_spectra(padded, 1920, 480, _hann(1920), 1920)) ** 2 + 1e-9)
-    level = np.log(np.maximum(magnitude @ slaney(24000, 1920, 80, 12000.0), 1e-5))
+    level = np.log(np.maximum(magnitude @ slaney(24000, 1920, 80, highest_hz), 1e-5))
     return np.asarray(level.T[None], np.float32)
 
 
@@ -47,6 +51,15 @@ def vocoder_spectrum(samples: Floats) -> Floats:
     padded = np.pad(samples, VOCODER_FFT // 2, mode="reflect")
     spectra = _spectra(padded, VOCODER_FFT, VOCODER_HOP, _hann(VOCODER_FFT), VOCODER_FFT)
     return np.concatenate([spectra.real, spectra.imag], axis=1).T[None].astype(np.float32)
+
+
+def decoded(made: Mapping[str, NDArray[Any]], n_columns: int) -> Floats:
+    """The sound of what a vocoder *made*. Raises SynthesisError."""
+    if not {"magnitude", "phase"} <= made.keys() or made["magnitude"].shape[2] != n_columns:
+        raise SynthesisError(
+            "the vocoder makes no magnitude and phase of its source's length: another contract"
+        )
+    return vocoder_sound(made["magnitude"][0], made["phase"][0])
 
 
 def vocoder_sound(magnitude: Floats, phase: Floats) -> Floats:

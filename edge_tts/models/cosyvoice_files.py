@@ -1,14 +1,22 @@
-"""What a CosyVoice 3 voice has on disk: fourteen graphs in four stages, Qwen2's vocabulary, a clip of its own."""
+"""What a CosyVoice voice has on disk: graphs in four stages, Qwen2's vocabulary, a clip of its own."""
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from edge_tts.errors import VoiceLoadError
+from edge_tts.memory import release_memory
+from edge_tts.models import cosyvoice2, cosyvoice3, opening
 from edge_tts.models.base import ModelTools, VoiceSpec
+from edge_tts.models.cosyvoice_layout import Layout
+from edge_tts.models.cosyvoice_speech import N_TOKENS
 from edge_tts.models.files import read_verified
 from edge_tts.models.opening import Opener
 from edge_tts.models.session import Session
@@ -17,28 +25,7 @@ from edge_tts.speech import Reference
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-STAGES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
-    "enrolment": {"campplus": ("input",), "speech_tokenizer": ("feats", "feats_length")},
-    "llm": {
-        "text_embedding": ("input_ids",),
-        "llm_speech_embedding": ("token",),
-        "llm_backbone_initial": ("inputs_embeds", "attention_mask"),
-        "llm_backbone_decode": ("inputs_embeds", "attention_mask", "past_key_values"),
-        "llm_decoder": ("hidden_state",),
-    },
-    "flow": {
-        "flow_token_embedding": ("token",),
-        "flow_pre_lookahead": ("token_embedded",),
-        "flow_speaker_projection": ("embedding",),
-        "flow_estimator": ("x", "mask", "mu", "t", "spks", "cond"),
-    },
-    "hift": {
-        "hift_f0_predictor": ("mel",),
-        "hift_source_generator": ("f0",),
-        "hift_decoder": ("mel", "source_stft"),
-    },
-}
-"""Stage → role of a graph → its inputs."""
+Floats = NDArray[np.float32]
 
 _WORDS = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"
@@ -63,6 +50,9 @@ class Settings:
     keep_stages: bool = False
     """True: all graphs stay open. Else those of one stage at a time, read anew for each sentence."""
 
+    blocks: bool = False
+    """True: sound begins with the first second of tokens, not with the last; see docs/families.md for what it costs."""
+
     clip_text: str = ""
     clip_language: str = ""
 
@@ -71,17 +61,26 @@ class Settings:
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
                 raise ValueError(f"cosyvoice.{name}: expected {least} to {most}, found {value!r}")
-        if not isinstance(self.keep_stages, bool):
-            raise TypeError(f"cosyvoice.keep_stages: expected true or false, found {self.keep_stages!r}")
+        for name in ("keep_stages", "blocks"):
+            value = getattr(self, name)
+            if not isinstance(value, bool):
+                raise TypeError(f"cosyvoice.{name}: expected true or false, found {value!r}")
+        if self.blocks and not self.keep_stages:
+            raise ValueError(
+                "cosyvoice.blocks: needs keep_stages: true, else all is read again for each block"
+            )
 
 
 class Stages:
-    """The graphs, open while they are needed."""
+    """The graphs, open while they are needed; of two sentences at once, one closes what the other had open."""
 
-    def __init__(self, spec: VoiceSpec, tools: ModelTools, *, keep: bool) -> None:
+    def __init__(self, spec: VoiceSpec, tools: ModelTools, layout: Layout, *, keep: bool) -> None:
+        """Raises VoiceLoadError for tables."""
         self._opener = Opener(spec, tools.threads)
         self._keep = keep
+        self._stages = layout.stages
         self._open: dict[str, dict[str, Session]] = {}
+        self.tables: Mapping[str, Floats] = _read_tables(spec, layout)
 
     def stage(self, name: str) -> dict[str, Session]:
         """Role → graph. Raises VoiceLoadError naming the file at fault."""
@@ -89,7 +88,10 @@ class Stages:
             # Clips are heard once; what hears them need not stay.
             kept = self._open if self._keep else {}
             self._open = {each: graphs for each, graphs in kept.items() if each != "enrolment"}
-            self._open[name] = {role: self._opened(role, inputs) for role, inputs in STAGES[name].items()}
+            # Before the next ones take as much: glibc would keep what is free.
+            release_memory()
+            wanted = self._stages[name].items()
+            self._open[name] = {role: self._opened(role, inputs) for role, inputs in wanted}
         return self._open[name]
 
     def _opened(self, role: str, inputs: tuple[str, ...]) -> Session:
@@ -98,11 +100,45 @@ class Stages:
         return graph
 
 
-def check_files(spec: VoiceSpec) -> None:
-    wanted = {"vocabulary", "merges", *(role for stage in STAGES.values() for role in stage)}
-    missing = sorted(wanted - set(spec.files))
+def layout_of(spec: VoiceSpec) -> Layout:
+    return cosyvoice2.LAYOUT if "flow_encoder" in spec.files else cosyvoice3.LAYOUT
+
+
+def check_files(spec: VoiceSpec, layout: Layout) -> None:
+    graphs = (role for stage in layout.stages.values() for role in stage)
+    missing = sorted({"vocabulary", "merges", *layout.tables, *graphs} - set(spec.files))
     if missing:
         raise VoiceLoadError(spec.folder, f"voice.yaml lists no file for {', '.join(missing)}")
+
+
+def open_bytes(spec: VoiceSpec) -> int:
+    """Size of the files that are open at once."""
+    if (spec.settings.get("cosyvoice") or {}).get("keep_stages"):
+        return spec.size_bytes
+    return opening.open_bytes(spec, layout_of(spec).stages.values())
+
+
+def _read_tables(spec: VoiceSpec, layout: Layout) -> dict[str, Floats]:
+    tables = {role: _read_table(spec, role) for role in layout.tables}
+    if not tables:
+        return {}
+    speech, marks, weight, bias = (tables[role] for role in layout.tables)
+    units = speech.shape[-1]
+    shapes = [table.shape for table in (speech, marks, weight, bias)]
+    wanted = [(len(speech), units), (2, units), (len(bias), units), (len(bias),)]
+    if shapes != wanted or min(len(speech), len(bias)) <= N_TOKENS:
+        found = ", ".join(f"{role} {shape}" for role, shape in zip(layout.tables, shapes, strict=True))
+        raise VoiceLoadError(spec.folder, f"its tables do not fit together: {found}")
+    return tables
+
+
+def _read_table(spec: VoiceSpec, role: str) -> Floats:
+    path = spec.files[role]
+    content = read_verified(path, spec.sha256.get(path.name)).content
+    try:
+        return np.asarray(np.load(io.BytesIO(content), allow_pickle=False), np.float32)
+    except (ValueError, EOFError, TypeError) as error:
+        raise VoiceLoadError(path, f"is no table of numbers (.npy): {error}") from error
 
 
 def read_settings(spec: VoiceSpec) -> Settings:

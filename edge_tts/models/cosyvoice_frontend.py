@@ -1,4 +1,4 @@
-"""A sentence → the text tokens of CosyVoice 3: Qwen2's, and those added for pronunciations and sounds."""
+"""A sentence → the text tokens of CosyVoice: Qwen2's, and those added for sounds and (in 3) pronunciations."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from edge_tts.speech import Alphabet, Pronunciation, Sentence
+from edge_tts.errors import UnsupportedPronunciationError
+from edge_tts.speech import Alphabet, Pronunciation, Sentence, Span
 from edge_tts.text import arpabet, cosyvoice_tokens
 from edge_tts.text.cosyvoice_tokens import IDS
 from edge_tts.text.pinyin import parse
@@ -23,19 +24,26 @@ _NAMES = {number: token for token, number in IDS.items()}
 @dataclass(frozen=True)
 class Reader:
     tokenizer: Tokenizer
+    has_pronunciations: bool
+    """False: what is written is said, whatever was given for it."""
 
     def ids(self, sentence: Sentence) -> tuple[list[int], tuple[str, ...]]:
-        """Ids of what is said, and warnings."""
+        """Ids of what is said, and warnings. Raises UnsupportedPronunciationError for a tag that stands for a word."""
         warnings: dict[str, None] = {}
         found: list[int] = []
         for span in sentence.spans:
-            if span.pronunciation is None:
+            given = self._pronunciation(span, warnings)
+            if given is None:
                 found += self._written(span.text)
                 continue
-            found += _given(span.pronunciation, warnings)
+            found += _given(given, warnings)
             marks = _MARKS_AFTER.search(span.text)
             found += self.bpe(marks[0]) if marks else []
         return found, tuple(warnings)
+
+    def instruction(self, text: str) -> tuple[int, ...]:
+        """Ids of how something is to be said; none for nothing."""
+        return (*self.bpe(text), IDS[cosyvoice_tokens.END_OF_PROMPT]) if text else ()
 
     def bpe(self, text: str) -> list[int]:
         return list(self.tokenizer.encode(text).ids) if text else []
@@ -45,6 +53,17 @@ class Reader:
             "".join(_NAMES[number] for number in run) if is_added else self.tokenizer.decode(list(run))
             for is_added, run in itertools.groupby(ids, key=_NAMES.__contains__)
         )
+
+    def _pronunciation(self, span: Span, warnings: dict[str, None]) -> Pronunciation | None:
+        given = span.pronunciation
+        if given is None or given.alphabet is Alphabet.SOUND or self.has_pronunciations:
+            return given
+        if span.text.startswith("["):
+            raise UnsupportedPronunciationError(
+                f"CosyVoice 2 cannot be told how to say {span.text}; write it in letters, or take a CosyVoice 3 voice"
+            )
+        warnings["unsupported_control:pronunciation"] = None
+        return None
 
     def _written(self, text: str) -> Iterator[int]:
         for part in cosyvoice_tokens.SOUND.split(text):

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 from edge_tts.errors import VoiceLoadError
+from edge_tts.models import opening
 from edge_tts.models.base import ModelTools, VoiceSpec
 from edge_tts.models.files import read_verified
 from edge_tts.models.gpt_sovits_frontend import Reader
@@ -102,6 +103,11 @@ def _memory(stage: Session, *, is_genie: bool) -> dict[str, str]:
         return {name[1:]: name for name in names}
     names = sorted(name for name in stage.inputs if name.startswith("past_"))
     return {"y_emb": "iy_emb"} | {name.replace("past_", "present_", 1): name for name in names}
+
+
+def open_bytes(spec: VoiceSpec) -> int:
+    """Size of the files that are open at once."""
+    return opening.open_bytes(spec, [(role,) for role in ENROLMENT])
 
 
 def read_settings(spec: VoiceSpec) -> tuple[Sizes, Sampling]:

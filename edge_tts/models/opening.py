@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from pathlib import Path
+
 from edge_tts.errors import VoiceLoadError
 from edge_tts.models.base import VoiceSpec
 from edge_tts.models.files import GraphFile, read_verified
@@ -37,3 +40,16 @@ class Opener:
             reason = f"voice.yaml lists no sha256 of it; if it is as it was published, {file.sha256}"
             raise VoiceLoadError(path, reason)
         return file
+
+
+def open_bytes(spec: VoiceSpec, groups: Iterable[Iterable[str]]) -> int:
+    """Size of what is open at once of a voice's files, if of *groups* (roles of graphs) only one is."""
+    sizes = {path: path.stat().st_size for path in set(spec.files.values()) if path.exists()}
+    of_groups = [_paths(spec, roles) & sizes.keys() for roles in groups]
+    always = sizes.keys() - set().union(*of_groups)
+    return max((sum(sizes[path] for path in always | group) for group in of_groups), default=spec.size_bytes)
+
+
+def _paths(spec: VoiceSpec, roles: Iterable[str]) -> set[Path]:
+    named = (each for role in roles for each in (role, f"{role}{WEIGHTS}"))
+    return {spec.files[each] for each in named if each in spec.files}
