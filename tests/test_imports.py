@@ -45,6 +45,7 @@ STAIRCASE = (
         "others",
         "player",
         "given_sound",
+        "growing_text",
         "jobs",
         "state",
         "updates",
@@ -70,7 +71,19 @@ STAIRCASE = (
 )
 """Files and folders of the package; files of one folder may import each other."""
 
-NOUNS = {"errors", "metrics", "speech", "door_config", "config", "audio", "sound_files", "state", "given_sound", "chimes"}
+NOUNS = {
+    "errors",
+    "metrics",
+    "speech",
+    "door_config",
+    "config",
+    "audio",
+    "sound_files",
+    "state",
+    "given_sound",
+    "growing_text",
+    "chimes",
+}
 
 PACKAGE = Path(__file__).parent.parent / "edge_tts"
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
@@ -87,6 +100,8 @@ LAZY = {
     "rjieba",
     "soundfile",
     "typer",
+    "wyoming",
+    "zeroconf",
 }
 TRAINING = {"matplotlib", "pyworld", "scipy", "scripts", "torch", "tqdm"}
 """Costs megabytes or a part of a second, and most boxes never use it."""
@@ -141,7 +156,9 @@ def test_every_step_exists() -> None:
     assert set(STAIRCASE) == {step_of(path) for path in MODULES}
 
 
-@pytest.mark.parametrize("library", ["onnxruntime", "sounddevice", "aiohttp", "paho", "amqtt", "sqlite3"])
+@pytest.mark.parametrize(
+    "library", ["onnxruntime", "sounddevice", "aiohttp", "paho", "amqtt", "sqlite3", "wyoming", "zeroconf"]
+)
 def test_a_foreign_library_is_known_to_one_place(library: str) -> None:
     owners = {"onnxruntime": "models/session.py", "sounddevice": "device.py", "sqlite3": "journal"}
     owner = owners.get(library, "doors/")

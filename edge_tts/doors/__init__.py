@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from edge_tts.config import Config
 from edge_tts.doors.http import open_door as open_http
 from edge_tts.doors.mqtt import open_door as open_mqtt
+from edge_tts.doors.wyoming import open_door as open_wyoming
 from edge_tts.service import Service
 
 Door = Callable[[Service, Config], AbstractAsyncContextManager[object]]
@@ -15,4 +16,5 @@ Door = Callable[[Service, Config], AbstractAsyncContextManager[object]]
 DOORS: dict[str, Door] = {
     "http": open_http,
     "mqtt": open_mqtt,
+    "wyoming": open_wyoming,
 }

@@ -46,6 +46,11 @@ def split(
     return [piece for sentence in sentences for piece in _fitting(sentence, max_characters)]
 
 
+def complete(text: str, language: str) -> str:
+    """The sentences at the start of *text* that stay as they are, whatever may follow it."""
+    return "".join(_sentences(text, language)[:-1])
+
+
 def _sentences(text: str, language: str) -> list[str]:
     found: list[str] = []
     start = looked_at = 0

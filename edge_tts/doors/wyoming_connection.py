@@ -1,0 +1,141 @@
+"""One Wyoming connection: events in, none larger or slower than is bearable, and events out.
+
+An event is a line of JSON, then `data_length` bytes of JSON and `payload_length` bytes. The library writes it; it would
+read anything of any size.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from wyoming.error import Error
+from wyoming.event import Event, Eventable, async_write_event
+
+from edge_tts.doors.base import json_object
+from edge_tts.doors.fields import MAX_NAME_CHARACTERS
+from edge_tts.errors import BodyTooLargeError, InvalidFieldError, RequestError, SpeechError
+
+SOURCE = "wyoming"
+LINGER_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one caller may ask of us."""
+
+    json_bytes: int
+    """Of the line, and of the data after it."""
+
+    payload_bytes: int = 1 << 20
+    event_s: float = 10.0
+    """From the first byte of an event to its last."""
+
+    idle_s: float = 60.0
+    """Between events, while nothing is being done for the caller."""
+
+    write_s: float = 10.0
+    """To read what is sent: an answer that nobody reads would stay in memory."""
+
+
+class Connection:
+    """Reading raises RequestError for what is no event: nothing after it can be understood."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, limits: Limits) -> None:
+        self.is_busy = False
+        """Something is being done for the caller, who may be silent as long as it takes."""
+
+        self.heard_s = time.monotonic()
+        """When the last event came."""
+
+        self._reader = reader
+        self._writer = writer
+        self._limits = limits
+
+    @property
+    def address(self) -> str:
+        """Empty if the caller has gone already."""
+        peer = self._writer.get_extra_info("peername")
+        return str(peer[0]) if peer else ""
+
+    async def read(self) -> Event | None:
+        """The next event; None when the caller has gone, is silent for too long, or stops amid an event."""
+        try:
+            if not (first := await self._first_byte()):
+                return None
+            async with asyncio.timeout(self._limits.event_s):
+                event = await self._event(first)
+        except (OSError, EOFError, TimeoutError):
+            return None
+        self.heard_s = time.monotonic()
+        return event
+
+    async def _first_byte(self) -> bytes:
+        while True:
+            try:
+                async with asyncio.timeout(self._limits.idle_s):
+                    return await self._reader.read(1)
+            except TimeoutError:
+                if not self.is_busy:
+                    return b""
+
+    async def _event(self, first: bytes) -> Event:
+        try:
+            line = first if first == b"\n" else first + await self._reader.readuntil(b"\n")
+        except asyncio.LimitOverrunError as error:
+            raise self._too_large(None, "line") from error
+        header = json_object(line)
+        kind = header.get("type")
+        if not isinstance(kind, str) or len(kind) > MAX_NAME_CHARACTERS:
+            raise InvalidFieldError("type", kind, "the name of an event")
+        data = header.get("data") or {}
+        if not isinstance(data, dict):
+            raise InvalidFieldError("data", data, "a JSON object")
+        more = await self._bytes(header, "data_length", self._limits.json_bytes)
+        if more:
+            data = {**data, **json_object(more)}
+        payload = await self._bytes(header, "payload_length", self._limits.payload_bytes)
+        return Event(kind, data, payload)
+
+    async def _bytes(self, header: dict[str, Any], field: str, limit_bytes: int) -> bytes:
+        length = header.get(field) or 0
+        if not isinstance(length, int) or length < 0:
+            raise InvalidFieldError(field, length, "a number of bytes")
+        if length > limit_bytes:
+            raise self._too_large(length, field)
+        return await self._reader.readexactly(length)
+
+    def _too_large(self, size_bytes: int | None, what: str) -> RequestError:
+        limit_bytes = self._limits.payload_bytes if what == "payload_length" else self._limits.json_bytes
+        return BodyTooLargeError(size_bytes, limit_bytes, what)
+
+    async def write(self, event: Eventable) -> None:
+        """Raises OSError when the caller has gone or does not read."""
+        try:
+            async with asyncio.timeout(self._limits.write_s):
+                await async_write_event(event.event(), self._writer)
+        except TimeoutError as error:
+            self.abort()
+            raise ConnectionError("what is sent is not read") from error
+
+    async def tell(self, error: SpeechError) -> None:
+        await self.write(Error(text=str(error), code=error.code))
+
+    async def part(self, error: SpeechError) -> None:
+        """Tell *error* as the last word."""
+        with suppress(OSError, RuntimeError, TimeoutError):
+            await self.tell(error)
+            self._writer.write_eof()
+            # Not closed at once: what nobody reads turns into a reset, which would overtake the answer.
+            async with asyncio.timeout(LINGER_S):
+                while await self._reader.read(1 << 16):
+                    pass
+
+    def close(self) -> None:
+        self._writer.close()
+
+    def abort(self) -> None:
+        self._writer.transport.abort()
