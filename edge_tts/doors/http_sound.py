@@ -41,6 +41,9 @@ class SoundRequest:
     is_streamed: bool = True
     """Sent while it is made, if the format can; else a whole file, which says how long it is."""
 
+    gain: float = 1.0
+    """Besides the request's volume."""
+
     headers: Mapping[str, str] = field(default_factory=dict)
     """Of the answer, besides those that tell what it is."""
 
@@ -102,7 +105,7 @@ async def opened_sound(service: Service, wanted: SoundRequest) -> AsyncIterator[
         if first is None:
             raise NothingToSayError
         sample_rate = wanted.sample_rate or first.audio.sample_rate
-        audios = _uniform(first, pieces, wanted.request, sample_rate)
+        audios = _uniform(first, pieces, wanted, sample_rate)
         with closing(encoder(wanted.format, sample_rate, is_streamed=wanted.is_streamed)) as file:
             async with aclosing(_blocks(file, audios)) as blocks:
                 first_block = await anext(blocks)
@@ -163,10 +166,11 @@ async def _with_first(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator
 
 
 async def _uniform(
-    first: Piece, rest: AsyncIterator[Piece], request: SpeakRequest, to_rate: int
+    first: Piece, rest: AsyncIterator[Piece], wanted: SoundRequest, to_rate: int
 ) -> AsyncIterator[Audio]:
-    """The sound of all pieces at the request's volume and one sample rate (markup may change the voice)."""
-    gain = 1.0 if request.volume is None else volume_gain(request.volume)
+    """The sound of all pieces at the volume asked for and one sample rate (markup may change the voice)."""
+    volume = wanted.request.volume
+    gain = wanted.gain * (1.0 if volume is None else volume_gain(volume))
     from_rate = first.audio.sample_rate
     resampler = Resampler(from_rate, to_rate)
     yield with_gain(resampler.resample(first.audio), gain)
