@@ -42,7 +42,8 @@ CALL_S = 1.0
 LOOK_DEADLINE_S = 5.0
 
 WHO_WE_ARE = {
-    "PULSE_PROP": "media.role=Notification application.name=edge_tts",
+    "PULSE_PROP": "media.role=Notification",
+    "PULSE_PROP_OVERRIDE_application.name": "edge_tts",
     "PIPEWIRE_PROPS": '{ media.role = "Notification", application.name = "edge_tts" }',
 }
 """What libpulse and PipeWire tell of our stream: policies that lower music for some roles see us, mixers name us."""

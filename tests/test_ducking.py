@@ -1,0 +1,244 @@
+"""Music on a real sound server while the daemon speaks: lowered, given back, and never in the way."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from edge_tts.config import AudioConfig
+from edge_tts.others import Others
+from edge_tts.others.base import LIMIT_S
+from edge_tts.others.ducking import Ducking
+from tests.house import SINK_RATE, Daemon, PulseServer, running_daemon, wait_until
+from tests.test_end_to_end import post, say
+
+pytestmark = pytest.mark.sound
+
+MUSIC_HZ = 3000
+MUSIC_LEVEL = 0.1
+DUCK_DB = 20.0
+SETTINGS: dict[str, dict[str, Any]] = {
+    "audio": {"device": "pulse", "volume": 100, "lead_in_ms": 0, "others": "duck", "duck_db": DUCK_DB},
+    "voices": {"default": "hum"},
+}
+TEXT = "Hello house, the washing machine is done."
+
+
+@pytest.fixture(scope="module")
+def pulse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PulseServer]:
+    server = PulseServer(tmp_path_factory.mktemp("pulse"))
+    server.start()
+    server.pactl("load-module", "module-stream-restore")
+    yield server
+    server.stop()
+
+
+def streams(pulse: PulseServer) -> list[dict[str, Any]]:
+    """What plays on the server, but for the daemon."""
+    listed = subprocess.run(
+        ["pactl", "-f", "json", "list", "sink-inputs"],
+        env={**os.environ, **pulse.env},
+        capture_output=True,
+        check=True,
+    )
+    found: list[dict[str, Any]] = json.loads(listed.stdout)
+    return [each for each in found if each["properties"]["application.name"] != "edge_tts"]
+
+
+def volumes(pulse: PulseServer) -> list[list[int]]:
+    """Of each stream, by its channels: 65536 is full."""
+    return [[channel["value"] for channel in stream["volume"].values()] for stream in streams(pulse)]
+
+
+@contextmanager
+def music(pulse: PulseServer, volume: int = 65536, role: str = "music") -> Iterator[None]:
+    path = Path(pulse.env["HOME"]) / "music.raw"
+    if not path.exists():
+        seconds = np.arange(60 * SINK_RATE) / SINK_RATE
+        path.write_bytes(
+            (MUSIC_LEVEL * 32767 * np.sin(2 * np.pi * MUSIC_HZ * seconds)).astype("<i2").tobytes()
+        )
+    n_before = len(streams(pulse))
+    command = ["pacat", "--raw", f"--rate={SINK_RATE}", "--channels=1", f"--volume={volume}"]
+    command += ["--latency-msec=50", f"--property=media.role={role}", str(path)]
+    player = subprocess.Popen(command, env={**os.environ, **pulse.env}, stderr=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: len(streams(pulse)) > n_before)
+        yield
+    finally:
+        player.kill()
+        player.wait(10)
+        wait_until(lambda: len(streams(pulse)) == n_before)
+
+
+def music_db(samples: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Level of the music in each tenth of a second, in dB of what it is played at."""
+    n_part = SINK_RATE // 10
+    parts = samples[: len(samples) // n_part * n_part].reshape(-1, n_part)
+    wave = np.exp(-2j * np.pi * MUSIC_HZ * np.arange(n_part) / SINK_RATE)
+    levels: NDArray[np.float64] = np.abs(parts @ wave) * 2 / n_part / MUSIC_LEVEL
+    return 20 * np.log10(levels + 1e-6)
+
+
+@pytest.fixture
+async def others(
+    pulse: PulseServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Others]:
+    for name, value in pulse.env.items():
+        monkeypatch.setenv(name, value)
+    others = Others(Ducking(AudioConfig(duck_db=DUCK_DB)), tmp_path / "others.json")
+    yield others
+    await others.close()
+
+
+def test_music_is_lower_while_the_daemon_speaks(tmp_path: Path, pulse: PulseServer) -> None:
+    with (
+        running_daemon(tmp_path, SETTINGS, pulse.env) as daemon,
+        music(pulse, 50000),
+        pulse.recorded() as recording,
+    ):
+        n_before = len(recording.samples)
+        wait_until(lambda: len(recording.samples) > n_before + SINK_RATE)
+        outcome = say(daemon, text=TEXT)
+        assert volumes(pulse) == [[pytest.approx(50000 * 10 ** (-DUCK_DB / 60), abs=1)]]
+        wait_until(lambda: volumes(pulse) == [[50000]])
+        n_restored = len(recording.samples)
+        wait_until(lambda: len(recording.samples) > n_restored + SINK_RATE)
+    assert outcome["event_type"] == "finished"
+    # A volume of the server is a cube root.
+    as_played_db = 60 * np.log10(50000 / 65536)
+    levels_db = music_db(recording.samples)
+    n_low = int(np.sum(levels_db < as_played_db - DUCK_DB + 2))
+    # The median: a box that is busy plays music with gaps.
+    assert np.median(levels_db[2:8]) == pytest.approx(as_played_db, abs=3)
+    assert np.median(levels_db[-8:]) == pytest.approx(as_played_db, abs=3)
+    # For all of the speech, and a second after it.
+    assert n_low >= outcome["audio_ms"] / 100 + 5
+
+
+async def test_volumes_come_back_exactly(pulse: PulseServer, others: Others) -> None:
+    with music(pulse, 12345), music(pulse, 65001):
+        await others.quiet()
+        assert sorted(volumes(pulse)) == [
+            [pytest.approx(volume * 10 ** (-DUCK_DB / 60), abs=1)] for volume in (12345, 65001)
+        ]
+        # The next one of a series finds them low already.
+        await others.quiet()
+        await others.close()
+        assert sorted(volumes(pulse)) == [[12345], [65001]]
+
+
+async def test_a_volume_that_the_user_sets_meanwhile_stays(pulse: PulseServer, others: Others) -> None:
+    with music(pulse):
+        await others.quiet()
+        pulse.pactl("set-sink-input-volume", str(streams(pulse)[0]["index"]), "30000")
+        await others.quiet()
+        await others.close()
+        assert volumes(pulse) == [[30000]]
+
+
+async def test_the_next_piece_of_music_is_as_loud_as_the_one_before(
+    pulse: PulseServer, others: Others
+) -> None:
+    """A player has a new stream for each piece, and the server gives it the volume that the last one had."""
+    with music(pulse):
+        pulse.pactl("set-sink-input-volume", str(streams(pulse)[0]["index"]), "50000")
+        await others.quiet()
+    command = ["pacat", "--raw", "--property=media.role=music", str(Path(pulse.env["HOME"]) / "music.raw")]
+    with subprocess.Popen(command, env={**os.environ, **pulse.env}) as player:
+        wait_until(lambda: streams(pulse))
+        assert max(volumes(pulse)[0]) < 25000
+        await others.close()
+        assert set(volumes(pulse)[0]) == {50000}
+        player.kill()
+    wait_until(lambda: not streams(pulse))
+
+
+async def test_music_that_ended_while_low_is_loud_when_it_begins_again(
+    pulse: PulseServer, others: Others
+) -> None:
+    with music(pulse, role="video"):
+        pulse.pactl("set-sink-input-volume", str(streams(pulse)[0]["index"]), "40000")
+        await others.quiet()
+    await others.close()
+    command = ["pacat", "--raw", "--property=media.role=video", str(Path(pulse.env["HOME"]) / "music.raw")]
+    with subprocess.Popen(command, env={**os.environ, **pulse.env}) as player:
+        wait_until(lambda: streams(pulse))
+        assert set(volumes(pulse)[0]) == {40000}
+        player.kill()
+    wait_until(lambda: not streams(pulse))
+
+
+def kill(daemon: Daemon) -> None:
+    assert daemon.process is not None
+    daemon.process.send_signal(signal.SIGKILL)
+    daemon.process.wait(10)
+
+
+def test_a_daemon_that_is_killed_gives_back_when_it_starts_again(tmp_path: Path, pulse: PulseServer) -> None:
+    settings = {**SETTINGS, "journal": {"enabled": False}}
+    with music(pulse, 50000), running_daemon(tmp_path, settings, pulse.env) as daemon:
+        post(daemon, "/api/say", {"text": TEXT * 5})
+        wait_until(lambda: volumes(pulse)[0][0] < 25000)
+        kill(daemon)
+        assert volumes(pulse)[0][0] < 25000
+        daemon.start()
+        wait_until(lambda: volumes(pulse) == [[50000]])
+        # And it is not given back twice.
+        assert not list((tmp_path / "state").glob("others*"))
+
+
+async def test_a_server_that_hangs_delays_nobody(pulse: PulseServer, others: Others) -> None:
+    problems: list[str | None] = []
+    others.on_problem = problems.append
+    with music(pulse):
+        pulse.freeze()
+        async with asyncio.timeout(2 * LIMIT_S):
+            await others.quiet()
+        pulse.thaw()
+        assert "do not answer" in (problems[-1] or "")
+        await others.quiet()
+        assert problems[-1] is None
+
+
+async def test_a_server_that_is_not_there_is_told_of(others: Others, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PULSE_SERVER", "unix:/nowhere")
+    await others.quiet()
+    assert "PULSE_SERVER" in (others.problem or "")
+
+
+def test_the_servers_own_ducking_knows_our_role(tmp_path: Path, pulse: PulseServer) -> None:
+    """module-role-ducking, with nothing configured in the daemon."""
+    role_ducking = [
+        "module-role-ducking",
+        "trigger_roles=Notification",
+        "ducking_roles=music",
+        "volume=-30dB",
+    ]
+    pulse.pactl("load-module", *role_ducking)
+    settings = {**SETTINGS, "audio": {**SETTINGS["audio"], "others": "none", "close_after_s": 0.2}}
+    try:
+        with (
+            running_daemon(tmp_path, settings, pulse.env) as daemon,
+            music(pulse, 65536),
+            pulse.recorded() as recording,
+        ):
+            outcome = say(daemon, text=TEXT)
+            n_spoken = len(recording.samples)
+            wait_until(lambda: len(recording.samples) > n_spoken + SINK_RATE)
+    finally:
+        pulse.pactl("unload-module", "module-role-ducking")
+    levels_db = music_db(recording.samples)
+    assert int(np.sum(levels_db < -25)) >= outcome["audio_ms"] / 100 - 2
+    assert np.median(levels_db[-5:]) == pytest.approx(0, abs=3)

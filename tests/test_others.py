@@ -1,0 +1,181 @@
+"""When others are quieted and given back, whatever the way."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge_tts.config import Config, parse_config
+from edge_tts.errors import OthersError
+from edge_tts.metrics import Metrics
+from edge_tts.others import WAYS, Others, open_others
+from edge_tts.others.base import LIMIT_S, Change
+from edge_tts.player import Player
+from edge_tts.speech import Audio, Piece
+from edge_tts.threads import OneThread, one_thread
+from tests.fake_sink import FakeSink
+from tests.test_player import CONFIG
+
+
+class FakeWay:
+    """One player of music, and what was done to it."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+        self.error: OthersError | None = None
+        self.hangs = False
+        self.was_given_back = asyncio.Event()
+
+    async def quiet(self, known: Collection[str], keep: Callable[[list[Change]], None]) -> None:
+        await self._trouble()
+        if "radio" not in known:
+            keep([Change("radio", "music", 0.5)])
+            self.done.append("quiet")
+
+    async def give_back(self, changes: Collection[Change]) -> None:
+        await self._trouble()
+        self.done.append(f"back {[change.before for change in changes]}")
+        self.was_given_back.set()
+
+    async def _trouble(self) -> None:
+        if self.hangs:
+            await asyncio.Event().wait()
+        if self.error:
+            raise self.error
+
+
+@pytest.fixture
+async def way() -> FakeWay:
+    return FakeWay()
+
+
+@pytest.fixture
+async def others(way: FakeWay, tmp_path: Path) -> AsyncIterator[Others]:
+    others = Others(way, tmp_path / "state" / "others.json")
+    yield others
+    way.hangs, way.error = False, None
+    await others.close()
+
+
+@pytest.fixture
+def playback() -> Iterator[OneThread]:
+    with one_thread("playback", 10.0) as thread:
+        yield thread
+
+
+async def pieces() -> AsyncIterator[Piece]:
+    yield Piece(Audio(np.full(4410, 0.5, np.float32), 22050), 0, 1)
+
+
+async def test_a_series_is_one_announcement_to_the_others(way: FakeWay, others: Others) -> None:
+    for _ in range(3):
+        await others.quiet()
+        others.release()
+    async with asyncio.timeout(10):
+        await way.was_given_back.wait()
+    assert way.done == ["quiet", "back [0.5]"]
+
+
+async def test_an_announcement_plays_between_quiet_and_release(
+    way: FakeWay, others: Others, playback: OneThread
+) -> None:
+    sink = FakeSink()
+    player = Player(CONFIG, sink, Metrics(), playback, others)
+    done_at_first_sample: list[str] = []
+
+    def on_first_block() -> None:
+        done_at_first_sample.extend(way.done)
+
+    await player.play(pieces(), name="a", gain=lambda: 1.0, on_first_block=on_first_block)
+    assert done_at_first_sample == ["quiet"]
+    assert way.done == ["quiet"]
+    async with asyncio.timeout(10):
+        await way.was_given_back.wait()
+    assert sink.calls[-1] == "finish"
+
+
+async def test_a_pause_gives_music_back(way: FakeWay, others: Others, playback: OneThread) -> None:
+    player = Player(CONFIG, FakeSink(), Metrics(), playback, others)
+    player.pause()
+    playing = asyncio.create_task(player.play(pieces(), name="a", gain=lambda: 1.0))
+    async with asyncio.timeout(10):
+        await way.was_given_back.wait()
+    player.resume()
+    assert (await playing).is_complete
+    assert way.done == ["quiet", "back [0.5]", "quiet"]
+
+
+async def test_who_does_not_answer_delays_an_announcement_for_a_moment(way: FakeWay, others: Others) -> None:
+    way.hangs = True
+    async with asyncio.timeout(3 * LIMIT_S):
+        await others.quiet()
+    assert "do not answer" in (others.problem or "")
+    way.hangs = False
+    await others.quiet()
+    assert others.problem is None
+
+
+async def test_what_goes_wrong_is_told_not_raised(way: FakeWay, others: Others) -> None:
+    told: list[str | None] = []
+    others.on_problem = told.append
+    way.error = OthersError("nobody is there")
+    await others.quiet()
+    way.error = None
+    await others.quiet()
+    assert told == ["nobody is there", None]
+
+
+async def test_giving_back_is_tried_again(way: FakeWay, others: Others) -> None:
+    await others.quiet()
+    way.error = OthersError("the server restarts")
+    problem = asyncio.Event()
+    others.on_problem = lambda message: problem.set() if message else None
+    others.release()
+    async with asyncio.timeout(10):
+        await problem.wait()
+        way.error = None
+        await way.was_given_back.wait()
+
+
+async def test_who_was_left_quiet_is_remembered_over_a_crash(way: FakeWay, tmp_path: Path) -> None:
+    path = tmp_path / "others.json"
+    crashed = Others(way, path)
+    await crashed.quiet()
+    assert json.loads(path.read_text()) == [{"of": "radio", "kind": "music", "before": 0.5}]
+    started_again = Others(way, path)
+    # Speech goes on at once: what is quiet already stays so.
+    await started_again.quiet()
+    started_again.release()
+    async with asyncio.timeout(10):
+        await way.was_given_back.wait()
+    await started_again.close()
+    assert way.done == ["quiet", "back [0.5]"]
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("content", ["", "[", "[1]", '[{"of": "radio"}]', "\0"])
+async def test_a_memory_that_is_damaged_is_no_memory(way: FakeWay, tmp_path: Path, content: str) -> None:
+    path = tmp_path / "others.json"
+    path.write_text(content)
+    await Others(way, path).close()
+    assert way.done == []
+
+
+@pytest.mark.parametrize("name", WAYS)
+async def test_a_way_that_is_configured_is_one_line(name: str, tmp_path: Path) -> None:
+    audio = {"others": name, "sink": "snapcast" if name == "switch" else "null"}
+    config = parse_config({"audio": audio, "state": {"dir": str(tmp_path)}}, tmp_path)
+    async with open_others(config) as others:
+        assert others.problem is None
+
+
+async def test_nothing_configured_is_nothing_done() -> None:
+    async with open_others(Config()) as others:
+        await others.quiet()
+        others.release()
+        assert others.problem is None

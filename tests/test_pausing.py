@@ -1,0 +1,123 @@
+"""Players on a real D-Bus while the daemon speaks: paused, and resumed if nobody else has touched them."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_tts.config import AudioConfig
+from edge_tts.others import Others
+from edge_tts.others.base import LIMIT_S
+from edge_tts.others.pausing import Pausing
+from tests.house import Daemon
+from tests.mpris_player import MprisPlayer, session_bus
+from tests.test_end_to_end import post, say
+
+Starter = Callable[[str, str], Awaitable[MprisPlayer]]
+
+
+@pytest.fixture(scope="module")
+def bus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with session_bus(tmp_path_factory.mktemp("bus")) as address:
+        yield address
+
+
+@pytest.fixture
+async def player(bus: str) -> AsyncIterator[Starter]:
+    players: list[MprisPlayer] = []
+
+    async def start(name: str, status: str) -> MprisPlayer:
+        players.append(await MprisPlayer.started(bus, name, status))
+        return players[-1]
+
+    yield start
+    for player in players:
+        await player.close()
+
+
+@pytest.fixture
+async def others(bus: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Others]:
+    monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", bus)
+    others = Others(Pausing(AudioConfig()), tmp_path / "others.json")
+    yield others
+    await others.close()
+
+
+async def test_only_what_plays_is_paused_and_plays_again(player: Starter, others: Others) -> None:
+    radio, film, silent = [
+        await player(name, status)
+        for name, status in (("radio", "Playing"), ("film", "Paused"), ("off", "Stopped"))
+    ]
+    await others.quiet()
+    assert [each.status for each in (radio, film, silent)] == ["Paused", "Paused", "Stopped"]
+    await others.close()
+    assert [each.commands for each in (radio, film, silent)] == [["Pause", "Play"], [], []]
+
+
+async def test_what_the_user_does_meanwhile_stays(player: Starter, others: Others) -> None:
+    resumed, stopped, closed = [await player(name, "Playing") for name in ("resumed", "stopped", "closed")]
+    await others.quiet()
+    resumed.status, stopped.status = "Playing", "Stopped"
+    await closed.close()
+    await others.quiet()
+    await others.close()
+    assert [resumed.commands, stopped.commands] == [["Pause"], ["Pause"]]
+
+
+async def test_a_player_that_hangs_keeps_nobody_waiting(player: Starter, others: Others) -> None:
+    hung, radio = await player("hung", "Playing"), await player("radio", "Playing")
+    hung.is_deaf = True
+    async with asyncio.timeout(2 * LIMIT_S):
+        await others.quiet()
+    assert radio.status == "Paused"
+    assert "no answer from org.mpris.MediaPlayer2.hung" in (others.problem or "")
+    await others.close()
+    assert radio.status == "Playing"
+
+
+async def test_without_a_bus_it_is_told_of(others: Others, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nowhere/bus")
+    await others.quiet()
+    assert "cannot reach the desktop's bus" in (others.problem or "")
+    monkeypatch.delenv("DBUS_SESSION_BUS_ADDRESS")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "/nowhere")
+    await others.quiet()
+    assert "DBUS_SESSION_BUS_ADDRESS is not set" in (others.problem or "")
+
+
+async def test_music_stops_for_an_announcement_and_for_one_that_is_killed(
+    tmp_path: Path, bus: str, player: Starter
+) -> None:
+    settings: dict[str, dict[str, Any]] = {
+        "audio": {"sink": "null", "others": "pause", "lead_in_ms": 0},
+        "voices": {"default": "hum"},
+        "journal": {"enabled": False},
+    }
+    radio = await player("radio", "Playing")
+    daemon = Daemon(tmp_path, settings, {"DBUS_SESSION_BUS_ADDRESS": bus})
+    await asyncio.to_thread(daemon.start)
+    try:
+        await asyncio.to_thread(say, daemon, text="Hello house.")
+        await _commanded(radio, ["Pause", "Play"])
+        await asyncio.to_thread(post, daemon, "/api/say", {"text": "Hello house, the washing is done. " * 20})
+        await _commanded(radio, ["Pause", "Play", "Pause"])
+        assert daemon.process is not None
+        daemon.process.send_signal(signal.SIGKILL)
+        await asyncio.to_thread(daemon.process.wait, 10)
+        await asyncio.to_thread(daemon.start)
+        await _commanded(radio, ["Pause", "Play", "Pause", "Play"])
+    finally:
+        await asyncio.to_thread(daemon.stop)
+
+
+async def _commanded(player: MprisPlayer, commands: list[str]) -> None:
+    """Wait for the last of *commands*, all that it got so far."""
+    async with asyncio.timeout(20):
+        while player.commands != commands:
+            player.commanded.clear()
+            await player.commanded.wait()
