@@ -125,6 +125,55 @@ def test_a_broken_file_leaves_the_last_good_one_and_is_logged_once(
     assert lexicon.problem is None
 
 
+@pytest.mark.parametrize(
+    ("document", "text", "expected"),
+    [
+        (r"/(\d+) ?kWh/: \1 units", "It used 12 kWh and 3kWh.", "It used 12 units and 3 units."),
+        (r"/(?P<h>\d+):(?P<m>\d+)h/: \g<m> past \g<h>", "At 7:30h.", "At 30 past 7."),
+        ("/(?i)foo/: bar", "Foo FOO foo", "bar bar bar"),
+        ("/foo/: bar", "Foo foo", "Foo bar"),
+        ("/ ?\\(.*?\\)/: ''", "Rain (heavy) soon (or not).", "Rain soon."),
+        # In the order of the file, and then the words.
+        ("/a/: b\n/b/: c\nc: word", "a b c", "word word word"),
+        # Composed characters are one, however they were typed.
+        ("/Bär/: bear", "Ba\u0308r", "bear"),
+        ("/km/h/: kilometres an hour", "50 km/h", "50 kilometres an hour"),
+        ("/: slash", "a / b", "a slash b"),
+    ],
+)
+def test_rules_by_regular_expression(document: str, text: str, expected: str, tmp_path: Path) -> None:
+    path = tmp_path / "lexicon.yaml"
+    path.write_text(document, encoding="utf-8")
+    lexicon = Lexicon(path)
+    assert lexicon.problem is None
+    assert shown(lexicon.apply([Segment(text)])) == expected
+
+
+def test_rules_leave_what_is_given_verbatim(tmp_path: Path) -> None:
+    path = tmp_path / "lexicon.yaml"
+    path.write_text("/./: x", encoding="utf-8")
+    given = [
+        Segment("gif", pronunciation=Pronunciation(Alphabet.IPA, "ɡ")),
+        Segment("g i f", is_verbatim=True),
+    ]
+    assert Lexicon(path).apply(given) == given
+
+
+def test_a_rule_that_takes_for_ever_is_left_out_and_told(tmp_path: Path) -> None:
+    """One text would have ended the daemon: a call of its thread has a deadline."""
+    path = tmp_path / "lexicon.yaml"
+    rewrite(path, "/(a|aa)+c/: x\nb: word")
+    lexicon = Lexicon(path)
+    told: list[str | None] = []
+    lexicon.on_problem = told.append
+    assert shown(lexicon.apply([Segment("a" * 5000 + " b")])) == "a" * 5000 + " word"
+    assert told == ["/(a|aa)+c/ takes too long and is left out until the file is changed"]
+    assert shown(lexicon.apply([Segment("ac b")])) == "ac word"
+    rewrite(path, "/ac/: x")
+    assert shown(lexicon.apply([Segment("ac")])) == "x"
+    assert told[1:] == [None]
+
+
 def test_a_missing_file_is_a_problem_until_it_is_there(tmp_path: Path) -> None:
     path = tmp_path / "lexicon.yaml"
     lexicon = Lexicon(path)
@@ -149,6 +198,12 @@ def test_a_missing_file_is_a_problem_until_it_is_there(tmp_path: Path) -> None:
         ("one: {arpabet: W XX1}", "one: 'XX1'"),
         ("one: {ipa: 5}", "one: every value"),
         ("one: ''", "one: expected"),
+        ("'/(/': x", r"/\(/: missing \) at position 1, at line 1"),
+        ("a: b\n/x*/: y", "/x\\*/: it matches where there is nothing, at line 2"),
+        ("/(a)/: 5", r"/\(a\)/: expected the text that takes its place"),
+        (r"/(a)/: \2", r"/\(a\)/: \\2 names no group of it"),
+        (r"/(?P<n>a)/: \g<m>", r"\\m names no group of it"),
+        (r"/(a)/: \q", r"\\q names no group of it"),
     ],
 )
 def test_a_wrong_entry_is_named(document: str, message: str) -> None:

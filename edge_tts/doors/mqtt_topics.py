@@ -216,6 +216,7 @@ class Topics:
             "speaking": on_off(state.is_speaking),
             "queue": str(state.queue_length),
             "audio_problem": on_off(state.has_audio_problem),
+            "quiet_hours": on_off(state.is_quiet),
             "update": json.dumps({"title": "edge_tts", "installed_version": __version__}),
         }
         for name, value in values.items():
