@@ -9,7 +9,6 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
-from edge_tts import chimes
 from edge_tts.config import Config
 from edge_tts.doors.homeassistant_device import QUEUE_EXPIRES_S, config_topic, device_config
 from edge_tts.doors.mqtt_arrival import Arrival, Publish
@@ -84,7 +83,7 @@ class HomeAssistant:
         device = device_config(
             self._config,
             voices=self._told_voices,
-            tones=chimes.names(self._config.audio.sounds_dir),
+            tones=self._service.chimes,
             can_restart=self._service.on_restart is not None,
         )
         self._publish(self._topic, json.dumps(device), retain=True)

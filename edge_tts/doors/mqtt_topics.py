@@ -21,6 +21,7 @@ from edge_tts.doors.base import (
 )
 from edge_tts.doors.fields import number, volume_percent
 from edge_tts.doors.mqtt_arrival import Arrival, Publish, number_of, on_off, short_text, switched_on
+from edge_tts.doors.mqtt_chime import ChimeTopic
 from edge_tts.errors import (
     BodyTooLargeError,
     KeptForRestartError,
@@ -65,7 +66,9 @@ class Topics:
             f"{self._base}/paused/set": self._set_paused,
             f"{self._base}/restart": self._restart,
         }
-        self.subscriptions = sorted([*self._say_topics, *self._commands, *self._setters])
+        self._chime = ChimeTopic(service, SOURCE)
+        self._chime_topic = f"{self._base}/chime/set"
+        self.subscriptions = sorted([*self._say_topics, *self._commands, *self._setters, self._chime_topic])
         self._sent: dict[str, str] = {}
         self._replies: set[asyncio.Task[None]] = set()
 
@@ -95,6 +98,8 @@ class Topics:
             is_object = arrival.payload.lstrip().startswith(b"{")
             body = json_object(arrival.payload) if is_object else {}
             await COMMANDS[self._commands[arrival.topic]](self._service, body)
+        elif arrival.topic == self._chime_topic:
+            await self._chime.set(arrival)
         else:
             self._setters[arrival.topic](short_text(arrival.payload))
 
@@ -197,6 +202,8 @@ class Topics:
         if isinstance(update, DeviceState):
             self._publish_state(update)
             return None
+        self._chime.note(update)
+        self._publish_state(self._service.state)
         mid = self._publish(f"{self._base}/event", json.dumps(update.to_json()))
         if update.event_type.is_outcome:
             self._publish_last(update)
@@ -214,6 +221,7 @@ class Topics:
             "mute": on_off(state.is_muted),
             "paused": on_off(state.is_paused),
             "speaking": on_off(state.is_speaking),
+            "chime": on_off(self._chime.is_sounding),
             "queue": str(state.queue_length),
             "audio_problem": on_off(state.has_audio_problem),
             "quiet_hours": on_off(state.is_quiet),
