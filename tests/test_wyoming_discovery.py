@@ -68,6 +68,6 @@ async def test_only_who_can_be_reached_is_announced(
 async def test_without_a_network_it_goes_on(caplog: pytest.LogCaptureFixture) -> None:
     # An address that is nobody's (RFC 5737).
     with socket.socket() as probe, pytest.raises(OSError, match="assign"):
-        probe.bind(("192.0.2.1", 0))
-    async with announced("192.0.2.1", {"speech": 10200}):
+        probe.bind(("203.0.113.1", 0))
+    async with announced("203.0.113.1", {"speech": 10200}):
         await until(lambda: "not announced" in caplog.text)

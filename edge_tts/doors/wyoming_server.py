@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from edge_tts.config import Config
 from edge_tts.door_config import is_loopback
-from edge_tts.doors.networks import Networks
+from edge_tts.doors.neighbours import is_let_in
 from edge_tts.doors.wyoming_connection import SOURCE, Connection, Limits
 from edge_tts.doors.wyoming_info import Voices, satellite_info
 from edge_tts.doors.wyoming_satellite import Listener
@@ -41,7 +41,7 @@ class Port:
     def __init__(
         self,
         service: Service,
-        networks: Networks,
+        networks: tuple[str, ...],
         limits: Limits,
         serve: Callable[[Connection], Awaitable[None]],
     ) -> None:
@@ -55,8 +55,8 @@ class Port:
         """What asyncio calls for each new connection."""
         connection = Connection(reader, writer, self.limits)
         address = connection.address
-        if not address or not self._networks.admit(address):
-            log.warning("wyoming: %s is not let in; see wyoming.allowed_networks", address or "nobody")
+        if not is_let_in(address, self._networks):
+            log.warning("wyoming: %s is not let in; see wyoming.allowed_networks", address)
             connection.abort()
             return
         if len(self._open) >= MAX_CONNECTIONS:
@@ -98,7 +98,7 @@ async def opened(
     settings = config.wyoming
     # A character may take twelve bytes of JSON: "\ud83d\ude00".
     limits = limits or Limits(json_bytes=(1 << 16) + 12 * config.queue.max_text_characters)
-    networks = Networks(settings.allowed_networks)
+    networks = settings.allowed_networks
     async with AsyncExitStack() as house:
         voices = await house.enter_async_context(_known_voices(service))
         speech = Port(service, networks, limits, lambda caller: Caller(service, voices, caller).attend())
