@@ -38,13 +38,13 @@ from edge_tts.models.cosyvoice3 import START, TASK
 from edge_tts.models.cosyvoice_files import Settings, Stages
 from edge_tts.models.cosyvoice_layout import Conditions, Layout
 from edge_tts.models.cosyvoice_speech import N_TOKENS, Prompt
-from edge_tts.speech import Alphabet, Audio, Emotion, Pronunciation, Prosody, Reference, Sentence, Span
+from edge_tts.speech import Alphabet, Emotion, Pronunciation, Prosody, Reference, Sentence, Span
 from edge_tts.text import cosyvoice_tokens
 from edge_tts.text.cosyvoice_tokens import IDS
 from edge_tts.text.phonemes import Phonemizer
 from edge_tts.text.pinyin import parse
 from tests import tiny_cosyvoice, tiny_gpt_sovits
-from tests.tiny_voices import make_tools, sentence, sound, tiny_cosyvoice_spec
+from tests.tiny_voices import heard, make_tools, sentence, sound, tiny_cosyvoice_spec
 
 HELLO = sentence("Hello there.")
 END = IDS["<|endofprompt|>"]
@@ -240,13 +240,9 @@ def test_the_noise_of_more_frames_begins_as_that_of_fewer() -> None:
     assert abs(many.std() - 1) < 0.02
 
 
-def heard(model: CosyVoice, asked: Sentence = HELLO) -> list[Audio]:
-    return [piece for piece in model.synthesize(asked) if len(piece.samples)]
-
-
 def test_pieces_equal_the_whole(either: VoiceSpec) -> None:
-    pieces = heard(load(either))
-    whole = heard(load(either, stream=False))
+    pieces = heard(load(either), HELLO)
+    whole = heard(load(either, stream=False), HELLO)
     assert len(pieces) > len(whole) == 1
     np.testing.assert_allclose(
         np.concatenate([piece.samples for piece in pieces]), whole[0].samples, atol=1e-5

@@ -28,7 +28,7 @@ from edge_tts.models.session import open_session
 from edge_tts.speech import Emotion, Prosody, Reference, Sentence, SpeakRequest
 from edge_tts.text.phonemes import Phonemizer
 from tests import gpt_sovits_t2s, tiny_gpt_sovits
-from tests.tiny_voices import make_tools, sentence, sound, tiny_gpt_sovits_spec
+from tests.tiny_voices import heard, make_tools, sentence, sound, tiny_gpt_sovits_spec
 
 HELLO = sentence("你好，今天天气怎么样？", "zh")
 KINDS = ("host", "genie", "genie_pro_plus")
@@ -77,8 +77,8 @@ def test_every_layout_speaks_of_itself_and_ends_by_itself(kind: str, tmp_path: P
 
 @pytest.mark.parametrize("speed", [0.5, 1.0, 2.0])
 def test_pieces_equal_the_whole(speed: float, tiny: VoiceSpec) -> None:
-    pieces = list(load(tiny).synthesize(said(speed=speed)))
-    whole = list(load(tiny, stream=False).synthesize(said(speed=speed)))
+    pieces = heard(load(tiny), said(speed=speed))
+    whole = heard(load(tiny, stream=False), said(speed=speed))
     assert len(pieces) > len(whole) == 1
     np.testing.assert_allclose(
         np.concatenate([piece.samples for piece in pieces]), whole[0].samples, atol=1e-4
@@ -103,7 +103,7 @@ def prompt(spec: VoiceSpec) -> Prompt:
 def test_the_memory_gives_what_seeing_everything_again_would(tiny: VoiceSpec) -> None:
     graphs = gpt_sovits_files.open_graphs(tiny, make_tools())
     asked = prompt(tiny)
-    tokens = gpt_sovits_tokens.chosen(graphs, asked, Sampling(), 6, lambda warning: None)
+    tokens = list(gpt_sovits_tokens.chosen(graphs, asked, Sampling(), 6, lambda warning: None))
     assert len(tokens) == 6
     prompts = graphs.encoder.run({"ssl_content": asked.ssl_content})["prompts"]
     bert = np.concatenate([asked.said_bert, asked.text_bert]).T[None]

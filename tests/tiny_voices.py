@@ -14,7 +14,7 @@ from edge_tts.cache import EmbeddingCache
 from edge_tts.metrics import Metrics
 from edge_tts.models import piper
 from edge_tts.models.base import ModelTools, SpeechModel, VoiceSpec
-from edge_tts.speech import Prosody, Sentence, Span
+from edge_tts.speech import Audio, Prosody, Sentence, Span
 from edge_tts.text.phonemes import Phonemizer
 from tests import tiny_cosyvoice, tiny_cosyvoice2, tiny_emotivoice, tiny_gpt_sovits, tiny_sambert
 from tests.tiny_two_stage import build_two_stage
@@ -23,6 +23,7 @@ from tests.tiny_vits import build_piper
 __all__ = [
     "BUNDLED",
     "build_piper",
+    "heard",
     "make_tools",
     "read_spec",
     "sentence",
@@ -63,6 +64,11 @@ def sentence(
     text: str, language: str = "en", prosody: Prosody | None = None, speaker: str | None = None
 ) -> Sentence:
     return Sentence((Span(text, language),), language, prosody or Prosody(), speaker=speaker)
+
+
+def heard(model: SpeechModel, said: Sentence) -> list[Audio]:
+    """The pieces that are not only a sign of work."""
+    return [piece for piece in model.synthesize(said) if len(piece.samples)]
 
 
 def sound(model: SpeechModel, said: Sentence) -> Samples:

@@ -7,7 +7,6 @@ now and then without a sound: others get their turn, and who waits sees that it 
 from __future__ import annotations
 
 import itertools
-import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
@@ -23,6 +22,7 @@ from edge_tts.models.cosyvoice_flow import Flow, noise_of
 from edge_tts.models.cosyvoice_layout import FRAMES_PER_TOKEN, HOP_SAMPLES, N_MELS, Conditions, Hift, Layout
 from edge_tts.models.cosyvoice_speech import Prompt
 from edge_tts.models.level import LevelKeeper
+from edge_tts.models.listening import listen
 from edge_tts.models.pieces import cuts
 from edge_tts.models.session import check_sound
 from edge_tts.speech import Audio
@@ -37,9 +37,6 @@ BLOCK_TOKENS = (25, 50, 100)
 
 TOKENS_AHEAD = 3
 """What the flow has to know of the next block."""
-
-TOKENS_AT_ONCE = 25
-"""Chosen without giving way to others."""
 
 PIECE_FRAMES = (25, 50, 100)
 SHORTEST_PIECE = 12
@@ -67,7 +64,7 @@ class Speaker:
         mel = np.zeros((N_MELS, 0), np.float32)
         for n_block in self._blocks(speed):
             n_wanted = n_block and mel.shape[1] // FRAMES_PER_TOKEN + n_block + TOKENS_AHEAD
-            goes_on = yield from self._listen(tokens, said, n_wanted)
+            goes_on = yield from listen(self.tools, tokens, said, n_wanted, SAMPLE_RATE)
             n_frames = FRAMES_PER_TOKEN * (len(said) - TOKENS_AHEAD * goes_on)
             mel = yield from self.longer(mel, said, n_frames, person)
             if not goes_on:
@@ -81,23 +78,6 @@ class Speaker:
         if not (self.settings.blocks and self.tools.stream and speed == 1.0):
             return iter((None,))
         return itertools.chain(BLOCK_TOKENS, itertools.repeat(BLOCK_TOKENS[-1]))
-
-    def _listen(
-        self, tokens: Iterator[int], said: list[int], n_wanted: int | None
-    ) -> Generator[Audio, None, bool]:
-        """Add to *said* until it has *n_wanted*; False if there are no more."""
-        while n_wanted is None or len(said) < n_wanted:
-            n_more = TOKENS_AT_ONCE if n_wanted is None else min(TOKENS_AT_ONCE, n_wanted - len(said))
-            started_s = time.perf_counter()
-            with self.tools.timer.stage("tokens"):
-                found = list(itertools.islice(tokens, n_more))
-            said += found
-            if found:
-                self.tools.pace(len(found) / (time.perf_counter() - started_s))
-                yield AT_WORK
-            if len(found) < n_more:
-                return False
-        return True
 
     def longer(
         self, mel: Floats, said: list[int], n_frames: int, person: Embedding

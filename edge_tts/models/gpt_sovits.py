@@ -24,6 +24,7 @@ from edge_tts.models.gpt_sovits_frontend import Reader
 from edge_tts.models.gpt_sovits_sampling import Sampling
 from edge_tts.models.gpt_sovits_tokens import Prompt, Warn
 from edge_tts.models.level import LevelKeeper
+from edge_tts.models.listening import listen
 from edge_tts.models.opening import Opener
 from edge_tts.models.packs import Packs, recorded
 from edge_tts.models.pieces import cuts
@@ -198,16 +199,17 @@ class GptSovits:
 
     def _say(self, text: Text, said: Text, person: Embedding, speed: float) -> Iterator[Audio]:
         most = gpt_sovits_tokens.most_tokens(text.ids.shape[1])
-        tokens = self._tokens(text, said, person, most, self._tools.warn)
+        tokens: list[int] = []
+        spoken = self._spoken(text, said, person, most, self._tools.warn)
+        yield from listen(self._tools, spoken, tokens, None, self.sample_rate)
         if tokens:
             yield from self._sound(text, np.array(tokens, np.int64), person, speed)
 
-    def _tokens(self, text: Text, said: Text, person: Embedding, most: int, warn: Warn) -> list[int]:
+    def _spoken(self, text: Text, said: Text, person: Embedding, most: int, warn: Warn) -> Iterator[int]:
         prompt = Prompt(said.ids, text.ids, said.bert, text.bert, person["ssl_content"])
-        with self._tools.timer.stage("tokens"):
-            if self._graphs.leaves_choice:
-                return gpt_sovits_tokens.chosen(self._graphs, prompt, self._sampling, most, warn)
-            return gpt_sovits_tokens.given(self._graphs, prompt, most, warn)
+        if self._graphs.leaves_choice:
+            return gpt_sovits_tokens.chosen(self._graphs, prompt, self._sampling, most, warn)
+        return gpt_sovits_tokens.given(self._graphs, prompt, most, warn)
 
     def _sound(self, text: Text, tokens: Ids, person: Embedding, speed: float) -> Iterator[Audio]:
         graphs = self._graphs
@@ -255,7 +257,7 @@ class GptSovits:
             person = self._features(Audio(np.zeros(SAMPLE_RATE, np.float32), SAMPLE_RATE))
         text = self._text([Run((SYMBOLS[-1],) * 2, ("你",), (2,)), Run((SYMBOLS[0],))])
         # It is not asked to find an end.
-        self._tokens(text, text, person, 3, lambda warning: None)
+        list(self._spoken(text, text, person, 3, lambda warning: None))
         for _ in self._sound(text, np.array([0, 1023]), person, 1.0):
             pass
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,8 @@ from edge_tts.models.gpt_sovits_sampling import Sampling, choose
 Floats = NDArray[np.float32]
 Ids = NDArray[np.int64]
 Warn = Callable[[str], None]
+
+ENDLESS = "endless_sentence: the voice did not find its end, and was cut"
 
 END = 1024
 """The token after the last; what is above is none either."""
@@ -47,8 +49,8 @@ def most_tokens(n_symbols: int) -> int:
     return min(40 + 10 * n_symbols, MAX_TOKENS)
 
 
-def chosen(graphs: Graphs, prompt: Prompt, sampling: Sampling, most: int, warn: Warn) -> list[int]:
-    """Of a decoder that says how likely each token is."""
+def chosen(graphs: Graphs, prompt: Prompt, sampling: Sampling, most: int, warn: Warn) -> Iterator[int]:
+    """Of a decoder that says how likely each token is; each as soon as it is chosen."""
     random = np.random.default_rng(sampling.seed)
     prompts = graphs.encoder.run({"ssl_content": prompt.ssl_content})["prompts"]
     bert = np.concatenate([prompt.said_bert, prompt.text_bert]).T[None]
@@ -62,19 +64,19 @@ def chosen(graphs: Graphs, prompt: Prompt, sampling: Sampling, most: int, warn: 
             logits[END:] = -np.inf
         token = choose(logits, [*before, *said], sampling, random)
         if token >= END or int(logits.argmax()) >= END:
-            return said
+            return
         said.append(token)
+        yield token
         given = {
             "iy": np.array([[token]]),
             "y_len": np.array([prompts.shape[1]]),
             "idx": np.array([len(said) - 1]),
         }
         made, memory = graphs.stage.step(given, memory, graphs.stage_keeps)
-    warn("endless_sentence: the voice did not find its end, and was cut")
-    return said
+    warn(ENDLESS)
 
 
-def given(graphs: Graphs, prompt: Prompt, most: int, warn: Warn) -> list[int]:
+def given(graphs: Graphs, prompt: Prompt, most: int, warn: Warn) -> Iterator[int]:
     """Of a decoder that chooses itself (Genie-TTS)."""
     encoded = graphs.encoder.run(
         {
@@ -83,26 +85,28 @@ def given(graphs: Graphs, prompt: Prompt, most: int, warn: Warn) -> list[int]:
         }
     )  # fmt: skip
     for _ in range(ATTEMPTS):
-        said, has_ended = _one_by_one(graphs, encoded["x"], encoded["prompts"], most)
-        if not said:
-            continue
-        if not has_ended:
-            warn("endless_sentence: the voice did not find its end, and was cut")
-        return said
+        is_silent = True
+        for token in _one_by_one(graphs, encoded["x"], encoded["prompts"], most, warn):
+            is_silent = False
+            yield token
+        if not is_silent:
+            return
     warn("unsaid: the voice ended before it began; a part of the text is not said")
-    return []
 
 
-def _one_by_one(graphs: Graphs, x: Floats, prompts: Ids, most: int) -> tuple[list[int], bool]:
-    """The tokens, and whether the decoder ended by itself."""
+def _one_by_one(graphs: Graphs, x: Floats, prompts: Ids, most: int, warn: Warn) -> Iterator[int]:
     made, memory = graphs.first.step({"x": x, "prompts": prompts}, {}, graphs.first_keeps)
-    has_ended = False
+    n_said, has_ended = 0, False
     while not has_ended and made["y"].shape[1] - prompts.shape[1] < most:
         made, memory = graphs.stage.step({"iy": made["y"]}, memory, graphs.stage_keeps)
         has_ended = bool(np.any(made["stop_condition_tensor"]))
-    # Counted from the front: at an end at once, "the last none" would be the whole clip.
-    said = [int(token) for token in made["y"][0, prompts.shape[1] :]]
-    if has_ended:
-        said.pop()
-    ends = [place for place, token in enumerate(said) if token >= END]
-    return (said[: ends[0]] if ends else said), has_ended or bool(ends)
+        # Counted from the front: at an end at once, "the last none" would be the whole clip. The newest may be the end.
+        for token in made["y"][0, prompts.shape[1] + n_said : -1]:
+            if token >= END:
+                return
+            n_said += 1
+            yield int(token)
+    newest = int(made["y"][0, -1])
+    if not has_ended and newest < END:
+        yield newest
+        warn(ENDLESS)
