@@ -22,6 +22,7 @@ from tests.doors_house import House, n_descriptors, opened, until
 from tests.test_service import serving
 
 LONG = "This is a long announcement that nobody in the house wants to hear to its end. " * 20
+PLAIN = {"Content-Type": "text/plain"}
 
 
 # Speech
@@ -51,6 +52,24 @@ async def test_plain_text_by_curl(house: House) -> None:
     answer, _ = await curl.communicate()
     assert json.loads(answer)["event_type"] == "finished"
     assert house.service.jobs()[0].text == "Grüße aus der Küche"
+
+
+async def test_plain_text_has_its_fields_in_the_address(house: House) -> None:
+    async def duration_s(query: str) -> float:
+        async with house.client.post(
+            f"/api/tts?format=wav{query}", data="Hello, hello.", headers=PLAIN
+        ) as answer:
+            return len(await answer.read()) / 2 / 22050
+
+    assert await duration_s("&speed=2&voice=hum&language=en&pitch=1.5&volume=50") == pytest.approx(
+        await duration_s("") / 2, abs=0.05
+    )
+    for query, status in (("speed=fast", 400), ("speed=nan", 400), ("voice=nobody", 400), ("colour=1", 200)):
+        async with house.client.post(f"/api/explain?{query}", data="Hello.", headers=PLAIN) as answer:
+            assert answer.status == status
+    # JSON says it all itself.
+    _, explained = await house.json("POST", "/api/explain?voice=nobody", json={"text": "Hello."})
+    assert explained["voice"] == "hum"
 
 
 async def test_sound_is_sent_while_it_is_made(house: House) -> None:

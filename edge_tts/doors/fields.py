@@ -6,7 +6,7 @@ A check is called with the field's name as given and the value; it raises Invali
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -123,6 +123,18 @@ def _repeat(name: str, value: Any) -> int:
     return int(number(1, 10)(name, value))
 
 
+def from_query(query: Mapping[str, str]) -> dict[str, str | float]:
+    """QUERY_FIELDS in `?voice=anna&speed=1.2`, to be checked as those of JSON are."""
+    fields: dict[str, str | float] = {}
+    for name in QUERY_FIELDS.keys() & query.keys():
+        try:
+            fields[name] = QUERY_FIELDS[name](query[name])
+        except ValueError:
+            # The check will say what was expected.
+            fields[name] = query[name]
+    return fields
+
+
 FIELDS: dict[str, Check] = {
     "text": spoken_text,
     "format": one_of("text", "ssml"),
@@ -144,6 +156,12 @@ FIELDS: dict[str, Check] = {
     "repeat": _repeat,
 }
 """Fields of SpeakRequest by their JSON names."""
+
+QUERY_FIELDS = {
+    **dict.fromkeys(("voice", "language", "speaker", "priority"), str),
+    **dict.fromkeys(("speed", "pitch", "volume"), float),
+}
+"""Fields that may stand in the address, beside a text that is nothing else; and what they are there."""
 
 SYNONYMS = {
     **dict.fromkeys(("message", "msg", "payload", "speak", "say", "phrase"), "text"),

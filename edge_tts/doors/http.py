@@ -23,7 +23,7 @@ from edge_tts.doors.base import (
     request_from_json,
     request_from_text,
 )
-from edge_tts.doors.fields import FIELDS, boolean, number, volume_percent
+from edge_tts.doors.fields import FIELDS, boolean, from_query, number, volume_percent
 from edge_tts.doors.http_connections import Connections, Deadlines, Limits, tls_context
 from edge_tts.doors.http_errors import errors_answered
 from edge_tts.doors.http_events import send_events
@@ -111,12 +111,16 @@ class HttpDoor:
     async def _tts(self, request: web.Request) -> web.StreamResponse:
         is_json = http_guard.check_media_type(request)
         body = await self._body(request)
-        fields = json_object(body) if is_json else {}
+        fields = json_object(body) if is_json else from_query(request.query)
         # One word, two meanings: "ssml" says what the text is, "mp3" what the sound shall be.
         named = fields.get("format")
         wanted = fields.pop("format") if isinstance(named, str) and named in FORMATS else None
         spoken, _ = self._counted(
-            *(request_from_json(fields, source=SOURCE) if is_json else request_from_text(body, source=SOURCE))
+            *(
+                request_from_json(fields, source=SOURCE)
+                if is_json
+                else request_from_text(body, source=SOURCE, fields=fields)
+            )
         )
         sound = SoundRequest(spoken, sound_format(request, wanted))
         return await send_sound(self._service, request, sound)
@@ -200,7 +204,7 @@ class HttpDoor:
         body = await self._body(request)
         if is_json:
             return request_from_json(json_object(body), source=SOURCE)
-        return request_from_text(body, source=SOURCE)
+        return request_from_text(body, source=SOURCE, fields=from_query(request.query))
 
     async def _optional_json(self, request: web.Request) -> Mapping[str, Any]:
         if not request.body_exists:
