@@ -46,9 +46,8 @@ class _Scheduled:
 
     timer: asyncio.TimerHandle
 
-    @property
-    def left_s(self) -> float:
-        at, wall_s = self.job.request.at, time.time()
+    def left_s(self, wall_s: float) -> float:
+        at = self.job.request.at
         if at is None or not is_clock_set(wall_s):
             return self.due_s - time.monotonic()
         return at - PREPARE_S - wall_s
@@ -57,8 +56,15 @@ class _Scheduled:
 class Schedule:
     """On the event loop."""
 
-    def __init__(self, arrive: Callable[[Job], None]) -> None:
+    def __init__(
+        self,
+        arrive: Callable[[Job], None],
+        wall_clock: Callable[[], float] = time.time,
+        look_every_s: float = LOOK_EVERY_S,
+    ) -> None:
         self._arrive = arrive
+        self._wall_clock = wall_clock
+        self._look_every_s = look_every_s
         self._scheduled: dict[str, _Scheduled] = {}
 
     def __len__(self) -> int:
@@ -74,12 +80,12 @@ class Schedule:
         self._wait(job, due_s, job.deadline_s - due_s - PREPARE_S, delay_s - PREPARE_S)
 
     def _wait(self, job: Job, due_s: float, ttl_s: float, left_s: float) -> None:
-        timer = asyncio.get_running_loop().call_later(min(left_s, LOOK_EVERY_S), self._look, job.name)
+        timer = asyncio.get_running_loop().call_later(min(left_s, self._look_every_s), self._look, job.name)
         self._scheduled[job.name] = _Scheduled(job, due_s, ttl_s, timer)
 
     def _look(self, name: str) -> None:
         scheduled = self._scheduled.pop(name)
-        job, left_s = scheduled.job, scheduled.left_s
+        job, left_s = scheduled.job, scheduled.left_s(self._wall_clock())
         if left_s > 0:
             self._wait(job, scheduled.due_s, scheduled.ttl_s, left_s)
             return
