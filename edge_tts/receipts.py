@@ -87,6 +87,9 @@ class SameTexts:
         self._window_s = window_s
         self._last: OrderedDict[tuple[str, str], tuple[float, Job]] = OrderedDict()
 
+    def __len__(self) -> int:
+        return len(self._last)
+
     def is_repeated(self, job: Job) -> bool:
         arrived_s, first = self._last.get(_door_and_text(job), (0.0, job))
         is_recent = first is not job and time.monotonic() - arrived_s < self._window_s

@@ -17,14 +17,17 @@ import pytest
 from numpy.typing import NDArray
 
 from edge_tts import chimes
+from edge_tts.announcer import MAX_REPEATED
 from edge_tts.app import build_synthesizer
 from edge_tts.audio import read_wav, volume_gain
 from edge_tts.config import AudioConfig, Config, QueueConfig, TextConfig
 from edge_tts.doors.base import chime_request
 from edge_tts.errors import InvalidFieldError, UnknownJobError
+from edge_tts.jobs import Job, new_job
 from edge_tts.metrics import Metrics
 from edge_tts.player import Player
 from edge_tts.quiet_hours import QuietHoursConfig
+from edge_tts.receipts import REMEMBERED_TEXTS, SameTexts
 from edge_tts.renderer import open_renderer
 from edge_tts.service import Service, open_service
 from edge_tts.speech import EventType, Priority, SpeakRequest
@@ -215,6 +218,19 @@ async def test_by_default_every_text_is_said(config: Config) -> None:
         assert {(await outcome(service, job)).event_type for job in jobs} == {EventType.FINISHED}
 
 
+def waiting(number: int, text: str) -> Job:
+    return new_job(str(number), SpeakRequest(text, source="mqtt"), None, time.monotonic(), 60.0, 0.0)
+
+
+async def test_texts_that_are_remembered() -> None:
+    texts = SameTexts(60.0)
+    for number in range(REMEMBERED_TEXTS + 10):
+        texts.remember(waiting(number, f"Text {number}."))
+    assert len(texts) == REMEMBERED_TEXTS
+    assert not texts.is_repeated(waiting(-1, "Text 9."))
+    assert texts.is_repeated(waiting(-1, "Text 10."))
+
+
 # --- once more ---------------------------------------------------------------------------------------------
 
 
@@ -241,6 +257,19 @@ async def test_nothing_to_repeat(config: Config) -> None:
     async with serving(config) as service:
         with pytest.raises(UnknownJobError):
             await service.repeat(3)
+
+
+async def test_what_can_be_repeated(config: Config) -> None:
+    async with serving(quick(config)) as service:
+        await outcome(service, (await service.chime(SpeakRequest("bell"))).job)
+        assert [request.text for request, _ in service._announcer.spoken] == ["bell"]
+        for number in range(MAX_REPEATED + 2):
+            await outcome(service, await say(service, f"{number}!"))
+        # A sound is kept only while it is the last: it is large.
+        spoken = list(service._announcer.spoken)
+        texts = [f"{number}!" for number in range(2, MAX_REPEATED + 2)]
+        assert [request.text for request, _ in spoken] == texts
+        assert {sound for _, sound in spoken} == {None}
 
 
 # --- volumes -----------------------------------------------------------------------------------------------

@@ -191,7 +191,7 @@ def ended(daemon: Daemon, job: str) -> tuple[str, str | None]:
 def test_quiet_hours_by_a_clock_that_jumps(tmp_path: Path) -> None:
     night = {"begin": "22:00", "end": "07:00"}
     with at_a_time(tmp_path, "2027-01-15T21:58:00", quiet_hours=night) as (daemon, clock):
-        evening = submitted(daemon, "Good evening. " * 5)
+        evening = submitted(daemon, "Good evening. " * 3)
         waits = submitted(daemon, "It waited until it was too late.")
         wait_until(lambda: json.loads(get(daemon, f"/api/jobs/{evening}"))["event_type"] == "started")
         clock.show("2027-01-15T22:00:00")
