@@ -35,6 +35,15 @@ def voice(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "voice"
 
 
+@pytest.fixture(scope="module")
+def plus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """v2ProPlus, with BERT."""
+    folder = tmp_path_factory.mktemp("plus")
+    published_voice.build(folder / "published", is_plus=True)
+    converter("gpt_sovits")(folder / "published", folder / "voice", int8=False)
+    return folder / "voice"
+
+
 def test_a_converted_voice_speaks_like_a_clip_at_any_speed(voice: Path, tmp_path: Path) -> None:
     spec = read_voice_yaml(voice / "voice.yaml")
     asked = replace(HELLO, references=(enrolled(tmp_path / "g", None, 200.0),))
@@ -44,6 +53,54 @@ def test_a_converted_voice_speaks_like_a_clip_at_any_speed(voice: Path, tmp_path
     whole = sound(gpt_sovits.load(spec, tools(stream=False)), asked)
     assert np.abs(whole).max() > 1e-3
     np.testing.assert_allclose(pieces, whole, atol=1e-4)
+
+
+def test_v2proplus_speaks_with_the_vector_of_its_speaker(plus: Path, tmp_path: Path) -> None:
+    spec = read_voice_yaml(plus / "voice.yaml")
+    assert {"speaker_encoder", "bert", "vocabulary"} <= spec.files.keys()
+    asked = replace(HELLO, references=(enrolled(tmp_path / "g", None, 200.0),))
+    pieces, whole = (sound(gpt_sovits.load(spec, tools(stream=stream)), asked) for stream in (True, False))
+    assert np.abs(whole).max() > 1e-3
+    np.testing.assert_allclose(pieces, whole, atol=1e-4)
+    latent = open_session(plus / "latent.onnx", None, 1)
+    random = np.random.default_rng(0)
+    given = {
+        "text_seq": np.array([[1, 2]]), "pred_semantic": np.array([[[5, 6, 7]]]), "speed": np.ones(1, np.float32),
+        "ref_audio": random.standard_normal((1, 9000)).astype(np.float32),
+        "noise": np.zeros((1, 6, 9), np.float32), "sv_emb": np.zeros((1, 20480), np.float32),
+    }  # fmt: skip
+    one = latent.run(given)
+    other = latent.run({**given, "sv_emb": random.standard_normal((1, 20480)).astype(np.float32)})
+    for name in ("z", "g"):
+        assert np.abs(one[name] - other[name]).max() > 1e-3
+
+
+def test_chinese_is_understood_as_by_the_layer_before_the_last_two(plus: Path) -> None:
+    """Against PyTorch's own transformer layers."""
+    state = {name.removeprefix("bert."): value for name, value in published_voice.roberta().items()}
+    ids = torch.tensor([[2, 4, 5, 9, 3]])
+    x = functional.embedding(ids, state["embeddings.word_embeddings.weight"])
+    x = (
+        x
+        + state["embeddings.position_embeddings.weight"][:5]
+        + state["embeddings.token_type_embeddings.weight"][0]
+    )
+    weight, bias = (state[f"embeddings.LayerNorm.{part}"] for part in ("weight", "bias"))
+    x = functional.layer_norm(x, (1024,), weight, bias, 1e-12)
+    own = torch.nn.TransformerEncoderLayer(1024, 2, 16, 0.0, functional.gelu, 1e-12, batch_first=True).eval()
+    names = {
+        "self_attn.out_proj": "attention.output.dense", "linear1": "intermediate.dense", "linear2": "output.dense",
+        "norm1": "attention.output.LayerNorm", "norm2": "output.LayerNorm",
+    }  # fmt: skip
+    weights = {}
+    for part in ("weight", "bias"):
+        layer = "encoder.layer.0"
+        three = [state[f"{layer}.attention.self.{name}.{part}"] for name in ("query", "key", "value")]
+        weights[f"self_attn.in_proj_{part}"] = torch.cat(three)
+        weights |= {f"{mine}.{part}": state[f"{layer}.{name}.{part}"] for mine, name in names.items()}
+    own.load_state_dict(weights)
+    features = open_session(plus / "bert.onnx", None, 1).run({"input_ids": ids.numpy()})["bert_feature"]
+    np.testing.assert_allclose(features, own(x).detach().numpy(), atol=1e-4)
 
 
 def test_the_decoder_is_that_of_pytorch(voice: Path) -> None:
@@ -112,15 +169,18 @@ def test_older_checkpoints_carry_an_object(tmp_path: Path, monkeypatch: pytest.M
     )))  # fmt: skip
 
 
-def _other(weights: dict[str, Any]) -> None:
-    weights["sv_emb.weight"] = torch.zeros(1)
+def _plus(weights: dict[str, Any]) -> None:
+    weights |= published_voice.plus()
 
 
 def _less(weights: dict[str, Any]) -> None:
     del weights["dec.cond.weight"]
 
 
-@pytest.mark.parametrize(("change", "message"), [(_other, "is of v2Pro"), (_less, r"has no 'cond\.weight'")])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [(_plus, "no graph of speaker vectors, which v2Pro"), (_less, r"has no 'cond\.weight'")],
+)
 def test_what_cannot_be_converted_is_named(
     change: Callable[[dict[str, Any]], None], message: str, tmp_path: Path
 ) -> None:

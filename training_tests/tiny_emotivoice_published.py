@@ -109,23 +109,28 @@ def _vocoder(w: Weights, *, is_new: bool) -> None:
     w.normalized("generator.conv_post", 1, channels, 7, is_new=is_new)
 
 
+def bert(w: Weights, name: str, config: dict[str, Any]) -> None:
+    units, inner = config["hidden_size"], config["intermediate_size"]
+    tables = {"word": "vocab_size", "position": "max_position_embeddings", "token_type": "type_vocab_size"}
+    for table, rows in tables.items():
+        w.add(f"{name}.embeddings.{table}_embeddings.weight", config[rows], units)
+    w.state[f"{name}.embeddings.position_ids"] = torch.arange(config["max_position_embeddings"])[None]
+    w.norm(f"{name}.embeddings.LayerNorm", units)
+    for number in range(config["num_hidden_layers"]):
+        layer = f"{name}.encoder.layer.{number}"
+        for part in ("query", "key", "value"):
+            w.pair(f"{layer}.attention.self.{part}", units, units)
+        w.pair(f"{layer}.attention.output.dense", units, units)
+        w.norm(f"{layer}.attention.output.LayerNorm", units)
+        w.pair(f"{layer}.intermediate.dense", inner, units)
+        w.pair(f"{layer}.output.dense", units, inner)
+        w.norm(f"{layer}.output.LayerNorm", units)
+    w.pair(f"{name}.pooler.dense", units, units)
+
+
 def style_encoder() -> dict[str, Tensor]:
     w, units = Weights(2), BERT["hidden_size"]
-    tables = {"word": "vocab_size", "position": "max_position_embeddings", "token_type": "type_vocab_size"}
-    for name, rows in tables.items():
-        w.add(f"module.bert.embeddings.{name}_embeddings.weight", BERT[rows], units)
-    w.state["module.bert.embeddings.position_ids"] = torch.arange(512)[None]
-    w.norm("module.bert.embeddings.LayerNorm", units)
-    for layer in range(BERT["num_hidden_layers"]):
-        name = f"module.bert.encoder.layer.{layer}"
-        for part in ("query", "key", "value"):
-            w.pair(f"{name}.attention.self.{part}", units, units)
-        w.pair(f"{name}.attention.output.dense", units, units)
-        w.norm(f"{name}.attention.output.LayerNorm", units)
-        w.pair(f"{name}.intermediate.dense", BERT["intermediate_size"], units)
-        w.pair(f"{name}.output.dense", units, BERT["intermediate_size"])
-        w.norm(f"{name}.output.LayerNorm", units)
-    w.pair("module.bert.pooler.dense", units, units)
+    bert(w, "module.bert", BERT)
     for name, labels in (("pitch", 3), ("speed", 3), ("energy", 3), ("emotion", 7)):
         w.pair(f"module.{name}_clf.classifier", labels, units)
     w.pair("module.style_embed_proj", 128, units)

@@ -1,4 +1,5 @@
-"""Checkpoints of GPT-SoVITS v2 and HuBERT as published, in small: names and ranks of all weights, random values."""
+"""Checkpoints of GPT-SoVITS v2 and v2ProPlus, HuBERT and RoBERTa as published, in small: names and ranks of all
+weights, random values."""
 
 from __future__ import annotations
 
@@ -8,9 +9,13 @@ from typing import Any
 
 import torch
 
-from training_tests.tiny_emotivoice_published import Weights
+from tests import gpt_sovits_t2s, tiny_gpt_sovits
+from training_tests.tiny_emotivoice_published import Weights, bert
 
 SSL, UNITS, PERSON, LATENT, CHANNELS, N_CODES = 768, 8, 12, 6, 32, 1024
+OF_TEXT = 8
+"""Units of what v2ProPlus tells the text of the person."""
+
 GPT: dict[str, Any] = {
     "vocab_size": 1025, "phoneme_vocab_size": 732, "embedding_dim": 16, "hidden_dim": 16, "head": 2, "n_layer": 2,
     "EOS": 1024,
@@ -19,6 +24,10 @@ HUBERT: dict[str, Any] = {
     "hidden_size": SSL, "conv_dim": [8, 8, 8], "conv_kernel": [10, 8, 8], "conv_stride": [5, 8, 8],
     "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16, "num_conv_pos_embeddings": 8,
     "num_conv_pos_embedding_groups": 16,
+}  # fmt: skip
+ROBERTA: dict[str, Any] = {
+    "hidden_size": 1024, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 16, "vocab_size": 20,
+    "max_position_embeddings": 64, "type_vocab_size": 2, "layer_norm_eps": 1e-12,
 }  # fmt: skip
 
 
@@ -107,6 +116,23 @@ def sovits() -> dict[str, torch.Tensor]:
     return w.state
 
 
+def plus() -> dict[str, torch.Tensor]:
+    """What v2ProPlus has otherwise or besides."""
+    w = Weights(5)
+    # Or the sum of so many drowns the rest.
+    w.add("sv_emb.weight", PERSON, 20480, scale=0.01)
+    w.add("sv_emb.bias", PERSON)
+    w.pair("ge_to512", OF_TEXT, PERSON)
+    w.add("prelu.weight", PERSON)
+    for part in "qkvo":
+        w.pair(f"enc_p.mrte.cross_attention.conv_{part}", OF_TEXT, OF_TEXT, 1)
+    w.pair("enc_p.mrte.c_pre", OF_TEXT, UNITS, 1)
+    w.pair("enc_p.mrte.text_pre", OF_TEXT, UNITS, 1)
+    w.pair("enc_p.mrte.c_post", UNITS, OF_TEXT, 1)
+    w.normalized("dec.ups.0", CHANNELS, CHANNELS // 2, 20, is_new=False, n_out=CHANNELS // 2)
+    return w.state
+
+
 def hubert() -> dict[str, torch.Tensor]:
     w, dims = Weights(3), HUBERT["conv_dim"]
     for layer, (n_in, n_out) in enumerate(zip([1, *dims], dims, strict=False)):
@@ -130,10 +156,32 @@ def hubert() -> dict[str, torch.Tensor]:
     return {name: value if value.dim() == 1 else value / 3 for name, value in w.state.items()}
 
 
-def build(folder: Path) -> None:
+def roberta() -> dict[str, torch.Tensor]:
+    """With the pooler and the head that its features do not need."""
+    w = Weights(4)
+    bert(w, "bert", ROBERTA)
+    w.add("cls.predictions.bias", ROBERTA["vocab_size"])
+    return w.state
+
+
+def build(folder: Path, *, is_plus: bool = False) -> None:
     (folder / "chinese-hubert-base").mkdir(parents=True)
     torch.save({"weight": gpt(), "config": {"model": GPT}, "info": "GPT-e8"}, folder / "somebody-e8.ckpt")
-    torch.save({"weight": sovits(), "config": {}, "info": "e4"}, folder / "somebody_e4.pth")
+    path = folder / "somebody_e4.pth"
+    torch.save({"weight": sovits() | (plus() if is_plus else {}), "config": {}, "info": "e4"}, path)
     torch.save(hubert(), folder / "chinese-hubert-base" / "pytorch_model.bin")
     (folder / "chinese-hubert-base" / "config.json").write_text(json.dumps(HUBERT), encoding="utf-8")
     (folder / "cmudict.rep").write_text("## notes\nHELLO  HH AH0 - L OW1\nA  AH0\n", encoding="utf-8")
+    if is_plus:
+        path.write_bytes(b"06" + path.read_bytes()[2:])
+        tiny_gpt_sovits.genie_pro_plus(folder, gpt_sovits_t2s.TINY)
+        _build_roberta(folder / "chinese-roberta-wwm-ext-large")
+
+
+def _build_roberta(folder: Path) -> None:
+    folder.mkdir()
+    torch.save(roberta(), folder / "pytorch_model.bin")
+    (folder / "config.json").write_text(json.dumps(ROBERTA), encoding="utf-8")
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *tiny_gpt_sovits.HAN]
+    vocabulary = {piece: number for number, piece in enumerate(pieces)}
+    (folder / "tokenizer.json").write_text(json.dumps({"model": {"vocab": vocabulary}}), encoding="utf-8")

@@ -1,4 +1,5 @@
-"""BERT as its checkpoints name their weights, for one text without padding: what its first piece says of the whole."""
+"""BERT as its checkpoints name their weights, for one text without padding: what its first piece says of the whole, or
+what a layer before the last says of each."""
 
 from __future__ import annotations
 
@@ -52,8 +53,8 @@ class _Layer(nn.Module):
         return self.output.onto(functional.gelu(self.intermediate(x)), x)
 
 
-class Bert(nn.Module):
-    """input_ids [1, n] → pooler_output [1, units]."""
+class Layers(nn.Module):
+    """input_ids [1, n] → what the last layer says [1, n, units]."""
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         super().__init__()
@@ -70,12 +71,22 @@ class Bert(nn.Module):
             for _ in range(config["num_hidden_layers"])
         )
         self.encoder = nn.ModuleDict({"layer": nn.Sequential(*layers)})
-        self.pooler = _Dense(units, units)
 
     def forward(self, ids: Tensor) -> Tensor:
         tables = self.embeddings
         places = torch.arange(ids.shape[1]).unsqueeze(0)
         x = tables["word_embeddings"](ids) + tables["position_embeddings"](places)
         x = tables["LayerNorm"](x + tables["token_type_embeddings"](torch.zeros_like(ids)))
-        x = self.encoder["layer"](x)
-        return torch.tanh(self.pooler(x[:, 0]))
+        made: Tensor = self.encoder["layer"](x)
+        return made
+
+
+class Bert(Layers):
+    """input_ids [1, n] → pooler_output [1, units]."""
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        super().__init__(config)
+        self.pooler = _Dense(config["hidden_size"], config["hidden_size"])
+
+    def forward(self, ids: Tensor) -> Tensor:
+        return torch.tanh(self.pooler(super().forward(ids)[:, 0]))

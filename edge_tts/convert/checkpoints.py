@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import torch
 from torch import Tensor, nn
@@ -28,10 +28,11 @@ def find(folder: Path, pattern: str, what: str) -> Path:
     return found[-1]
 
 
-def read(path: Path, *keys: str) -> dict[str, Any]:
-    """What a checkpoint holds, which must have *keys*. Raises ConversionError."""
+def read(path: Path, *keys: str, content: IO[bytes] | None = None) -> dict[str, Any]:
+    """What a checkpoint holds, which must have *keys*; *content* is that of the file, if it had to be mended. Raises
+    ConversionError."""
     try:
-        document = torch.load(path, map_location="cpu", weights_only=True)
+        document = torch.load(content or path, map_location="cpu", weights_only=True)
     # What torch.load raises for what is no checkpoint is of many kinds.
     except Exception as error:
         raise ConversionError(f"{path}: cannot be read as a checkpoint: {error}") from error

@@ -1,22 +1,26 @@
-"""Checkpoints of GPT-SoVITS v2 → a folder of the family gpt_sovits, whose tokens the host chooses.
+"""Checkpoints of GPT-SoVITS v2, v2Pro and v2ProPlus → a folder of the family gpt_sovits, whose tokens the host chooses.
 
 Wanted are, anywhere below the folder: one *.ckpt (GPT), one *.pth (SoVITS), and chinese-hubert-base with its
-config.json and pytorch_model.bin; a cmudict.rep if there is one.
+config.json and pytorch_model.bin; for v2Pro and v2ProPlus speaker_encoder.onnx; if they are there, a cmudict.rep and
+chinese-roberta-wwm-ext-large with its config.json, pytorch_model.bin and tokenizer.json or vocab.txt.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import torch
 import yaml
 from torch import Tensor, nn
 
 from edge_tts.convert import ConversionError, checkpoints
+from edge_tts.convert.bert import Layers
 from edge_tts.convert.checkpoints import State, below, find
 from edge_tts.convert.gpt_sovits_sound import Latent, Vocoder
 from edge_tts.convert.gpt_sovits_tokens import Codes, Decoder, First, Hubert, Stage
@@ -24,12 +28,15 @@ from edge_tts.convert.graphs import Contract, quantize, write_graph
 from edge_tts.text.gpt_sovits_symbols import N_LEARNED
 
 LENGTHS = (
-    {"N": 8000, "T": 41, "L": 9, "P": 7, "S": 16, "X": 6, "n": 5, "K": 60, "F": 9},
-    {"N": 12000, "T": 61, "L": 23, "P": 12, "S": 31, "X": 17, "n": 11, "K": 99, "F": 23},
+    {"N": 8000, "T": 41, "L": 9, "P": 7, "S": 16, "X": 6, "n": 5, "K": 60, "F": 9, "t": 7},
+    {"N": 12000, "T": 61, "L": 23, "P": 12, "S": 31, "X": 17, "n": 11, "K": 99, "F": 23, "t": 19},
 )
 SAMPLE_RATE = 32000
-QUANTIZED = ("t2s_first", "t2s_stage")
-"""Products of the decoder; what makes sound stays as it is."""
+QUANTIZED = ("t2s_first", "t2s_stage", "bert")
+"""Products of the decoder and of BERT; what makes sound stays as it is."""
+
+UNHEEDED_LAYERS = 2
+"""Of BERT, the last ones: the features are what the layer before them says."""
 
 CODEBOOK = "quantizer.vq.layers.0._codebook.embed"
 TRAINING = ("enc_q.", "quantizer.", "ssl_proj.", "dec.")
@@ -51,19 +58,31 @@ def convert(folder: Path, out: Path, *, int8: bool) -> None:
         "hubert": _hubert(folder), "t2s_encoder": codes, "t2s_first": First(decoder), "t2s_stage": Stage(decoder),
         "latent": latent, "vocoder": vocoder,
     }  # fmt: skip
-    lexicon = next(folder.rglob("cmudict*.rep"), None)
-    out.mkdir(parents=True, exist_ok=True)
-    n_person, channels = vocoder.cond.in_channels, vocoder.conv_pre.in_channels
-    for role, contract in contracts(n_layers, units, n_person, channels, codes.embed.shape[1]).items():
-        examples = [_example(contract, lengths) for lengths in LENGTHS]
-        write_graph(out / f"{role}.onnx", networks[role].eval(), contract, examples)
-        if int8 and role in QUANTIZED:
-            quantize(out / f"{role}.onnx")
     files = {role: f"{role}.onnx" for role in networks}
+    out.mkdir(parents=True, exist_ok=True)
+    if latent.is_pro:
+        encoder = find(
+            folder, "speaker_encoder.onnx", "graph of speaker vectors, which v2Pro and v2ProPlus need"
+        )
+        shutil.copyfile(encoder, out / encoder.name)
+        files["speaker_encoder"] = encoder.name
+    described = _configured(folder, "type_vocab_size")
+    if described is not None:
+        networks["bert"] = _bert(*described)
+        (out / "vocab.txt").write_text(_vocabulary(described[0].parent), encoding="utf-8")
+        files |= {"bert": "bert.onnx", "vocabulary": "vocab.txt"}
+    lexicon = next(folder.rglob("cmudict*.rep"), None)
     if lexicon:
         (out / "lexicon.txt").write_bytes(dictionary(lexicon.read_text(encoding="utf-8")))
         files["lexicon"] = "lexicon.txt"
-    document = _description(out, files, vocoder.margin_frames(), channels)
+    all_contracts = contracts(n_layers, units, latent, vocoder, codes.embed.shape[1])
+    for role, network in networks.items():
+        contract = all_contracts[role]
+        examples = [_example(contract, lengths) for lengths in LENGTHS]
+        write_graph(out / f"{role}.onnx", network.eval(), contract, examples)
+        if int8 and role in QUANTIZED:
+            quantize(out / f"{role}.onnx")
+    document = _description(out, files, vocoder, is_pro=latent.is_pro)
     (out / "voice.yaml").write_text(
         yaml.safe_dump(document, sort_keys=False, allow_unicode=True), encoding="utf-8"
     )
@@ -84,11 +103,16 @@ def _decoder(path: Path) -> tuple[Decoder, int, int]:
     return network, config["n_layer"], config["hidden_dim"]
 
 
+def _mended(path: Path) -> IO[bytes]:
+    """A checkpoint whose first two bytes say its version ("05" is v2Pro, "06" v2ProPlus) is else an archive as any."""
+    content = path.read_bytes()
+    return io.BytesIO(b"PK" + content[2:] if content[:2].isdigit() else content)
+
+
 def _sound(path: Path) -> tuple[Codes, Latent, Vocoder]:
     with torch.serialization.safe_globals([HParams]):
-        state = _floats(checkpoints.fused(checkpoints.read(path, "weight")["weight"]))
-    if "sv_emb.weight" in state:
-        raise ConversionError(f"{path}: is of v2Pro; only v2 is converted")
+        weights = checkpoints.read(path, "weight", content=_mended(path))["weight"]
+    state = _floats(checkpoints.fused(weights))
     try:
         embed = state[CODEBOOK]
         codes = Codes(embed.shape[1], len(embed))
@@ -106,12 +130,61 @@ def _sound(path: Path) -> tuple[Codes, Latent, Vocoder]:
     return codes, latent, vocoder
 
 
-def _hubert(folder: Path) -> Hubert:
-    path = find(folder, "pytorch_model.bin", "chinese-hubert-base")
+def _configured(folder: Path, key: str) -> tuple[Path, dict[str, Any]] | None:
+    """The pytorch_model.bin below *folder* whose config.json has *key*, and what that says. Raises ConversionError."""
+    for path in sorted(folder.rglob("pytorch_model.bin")):
+        try:
+            config = json.loads(path.with_name("config.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ConversionError(f"{path}: no configuration beside it: {error!r}") from error
+        if isinstance(config, dict) and key in config:
+            return path, config
+    return None
+
+
+def _bert(path: Path, config: Mapping[str, Any]) -> Layers:
+    """What makes features of Chinese. Raises ConversionError."""
     try:
-        config = json.loads(path.with_name("config.json").read_text(encoding="utf-8"))
+        n_layers = config["num_hidden_layers"] - UNHEEDED_LAYERS
+        network = Layers({**config, "num_hidden_layers": n_layers})
+    except (KeyError, TypeError) as error:
+        raise ConversionError(f"{path.parent}: no configuration of BERT: {error!r}") from error
+    found = {name.removeprefix("bert."): value for name, value in checkpoints.read(path).items()}
+    unused = (
+        "pooler.",
+        "cls.",
+        "embeddings.position_ids",
+        *(f"encoder.layer.{n_layers + k}." for k in range(UNHEEDED_LAYERS)),
+    )
+    state = {name: value for name, value in found.items() if not name.startswith(unused)}
+    checkpoints.fill(network, _floats(state), str(path))
+    return network
+
+
+def _vocabulary(folder: Path) -> str:
+    """vocab.txt, a piece a line. Raises ConversionError."""
+    try:
+        if (folder / "vocab.txt").exists():
+            return (folder / "vocab.txt").read_text(encoding="utf-8")
+        ids = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))["model"]["vocab"]
+        pieces = sorted(ids, key=ids.__getitem__)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise ConversionError(
+            f"{folder}: no vocabulary of BERT (vocab.txt, tokenizer.json): {error!r}"
+        ) from error
+    return "\n".join(pieces) + "\n"
+
+
+def _hubert(folder: Path) -> Hubert:
+    described = _configured(folder, "conv_dim")
+    if described is None:
+        raise ConversionError(
+            f"{folder}: no chinese-hubert-base in it or below; expected a pytorch_model.bin"
+        )
+    path, config = described
+    try:
         network = Hubert(config)
-    except (OSError, ValueError, KeyError) as error:
+    except (KeyError, TypeError) as error:
         raise ConversionError(f"{path.parent}: no configuration of HuBERT: {error!r}") from error
     state = dict(checkpoints.read(path))
     state = {name.removeprefix("hubert."): value for name, value in state.items()}
@@ -132,13 +205,14 @@ def _floats(state: State) -> dict[str, Tensor]:
     return {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
 
 
-def contracts(n_layers: int, units: int, n_person: int, channels: int, ssl: int) -> dict[str, Contract]:
+def contracts(n_layers: int, units: int, latent: Latent, vocoder: Vocoder, ssl: int) -> dict[str, Contract]:
     """Role → contract; see docs/families.md."""
+    channels = vocoder.conv_pre.in_channels
     names = [f"{kind}_cache_{layer}" for layer in range(n_layers) for kind in "kv"]
     memory: dict[str, tuple[int | str, ...]] = {f"i{name}": ("S", 1, units) for name in names}
-    latent: dict[str, tuple[int | str, ...]] = {
+    of_latent: dict[str, tuple[int | str, ...]] = {
         "text_seq": (1, "X"), "pred_semantic": (1, 1, "n"), "ref_audio": (1, "N"), "speed": (1,),
-        "noise": (1, channels, "K"),
+        "noise": (1, channels, "K"), **({"sv_emb": (1, latent.sv_emb.in_features)} if latent.is_pro else {}),
     }  # fmt: skip
     return {
         "hubert": Contract({"input_values": (1, "N")}, ("ssl_content",)),
@@ -147,8 +221,9 @@ def contracts(n_layers: int, units: int, n_person: int, channels: int, ssl: int)
             {"x": (1, "L"), "prompts": (1, "P"), "bert": (1, 1024, "L")}, ("logits", *names)
         ),
         "t2s_stage": Contract({"iy": (1, 1), "y_len": (1,), "idx": (1,), **memory}, ("logits", *names)),
-        "latent": Contract(latent, ("z", "g")),
-        "vocoder": Contract({"z": (1, channels, "F"), "g": (1, n_person, 1)}, ("audio",)),
+        "latent": Contract(of_latent, ("z", "g")),
+        "vocoder": Contract({"z": (1, channels, "F"), "g": (1, vocoder.cond.in_channels, 1)}, ("audio",)),
+        "bert": Contract({"input_ids": (1, "t")}, ("bert_feature",)),
     }
 
 
@@ -158,6 +233,8 @@ def _example(contract: Contract, lengths: Mapping[str, int]) -> dict[str, Tensor
     def make(name: str, shape: Sequence[int]) -> Tensor:
         if name == "speed":
             return torch.full(tuple(shape), 1.0 if lengths["n"] == LENGTHS[0]["n"] else 1.3)
+        if name == "input_ids":
+            return torch.randint(0, 4, tuple(shape), generator=random)
         if name in ("x", "prompts", "iy", "text_seq", "pred_semantic", "y_len", "idx"):
             return torch.randint(0, 300, tuple(shape), generator=random)
         return torch.randn(tuple(shape), generator=random)
@@ -176,7 +253,7 @@ def dictionary(lexicon: str) -> bytes:
     return b"\n".join(sorted(word + b" " + said for word, said in found.items())) + b"\n"
 
 
-def _description(out: Path, files: Mapping[str, str], margin: int, channels: int) -> dict[str, Any]:
+def _description(out: Path, files: Mapping[str, str], vocoder: Vocoder, *, is_pro: bool) -> dict[str, Any]:
     """voice.yaml"""
     digests = {name: hashlib.sha256((out / name).read_bytes()).hexdigest() for name in files.values()}
     return {
@@ -186,7 +263,10 @@ def _description(out: Path, files: Mapping[str, str], margin: int, channels: int
         "sample_rate": SAMPLE_RATE,
         "files": dict(files),
         "sha256": digests,
-        "gpt_sovits": {"margin_frames": margin, "latent_channels": channels},
+        "gpt_sovits": {
+            "margin_frames": vocoder.margin_frames(),
+            "latent_channels": vocoder.conv_pre.in_channels,
+        },
         "licence": "see where the checkpoints came from",
-        "source": "a voice of GPT-SoVITS v2, converted by edgetts convert gpt_sovits",
+        "source": f"a voice of GPT-SoVITS {'v2Pro' if is_pro else 'v2'}, converted by edgetts convert gpt_sovits",
     }

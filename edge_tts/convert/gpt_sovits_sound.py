@@ -1,4 +1,4 @@
-"""What makes sound of tokens in GPT-SoVITS v2, as its checkpoints name the weights."""
+"""What makes sound of tokens in GPT-SoVITS v2, v2Pro and v2ProPlus, as their checkpoints name the weights."""
 
 from __future__ import annotations
 
@@ -28,9 +28,8 @@ class _Norm(nn.Module):
         self.gamma, self.beta = nn.Parameter(torch.ones(units)), nn.Parameter(torch.zeros(units))
 
     def forward(self, x: Tensor) -> Tensor:
-        return functional.layer_norm(x.transpose(1, 2), self.gamma.shape, self.gamma, self.beta).transpose(
-            1, 2
-        )
+        made = functional.layer_norm(x.transpose(1, 2), self.gamma.shape, self.gamma, self.beta)
+        return made.transpose(1, 2)
 
 
 class _Attention(nn.Module):
@@ -183,10 +182,8 @@ class _Style(nn.Module):
     def __init__(self, state: State) -> None:
         super().__init__()
         units, bins = state["ref_enc.spectral.0.fc.weight"].shape
-        n_out, kernel = (
-            len(state["ref_enc.fc.fc.weight"]),
-            state["ref_enc.temporal.0.conv1.conv.weight"].shape[2],
-        )
+        n_out = len(state["ref_enc.fc.fc.weight"])
+        kernel = state["ref_enc.temporal.0.conv1.conv.weight"].shape[2]
 
         def dense(n_in: int, n: int) -> nn.ModuleDict:
             return nn.ModuleDict({"fc": nn.Linear(n_in, n)})
@@ -226,17 +223,32 @@ class Latent(nn.Module):
         couplings = {str(k): _Coupling(state, f"flow.flows.{k}") for k in places}
         self.flow = nn.ModuleDict({"flows": nn.ModuleDict(couplings)})
         self.codes = nn.Parameter(torch.zeros(state["codes"].shape))
+        self.is_pro = "sv_emb.weight" in state
+        if self.is_pro:
+            (n_person, n_vector), n_text = state["sv_emb.weight"].shape, len(state["ge_to512.weight"])
+            self.sv_emb, self.ge_to512 = nn.Linear(n_vector, n_person), nn.Linear(n_person, n_text)
+            self.prelu = nn.PReLU(n_person)
         window = np.hanning(N_FFT + 1)[:-1]
         angle = 2 * np.pi * np.outer(np.arange(BINS), np.arange(N_FFT)) / N_FFT
         basis = np.concatenate([np.cos(angle), np.sin(angle)]) * window
         self.register_buffer("basis", torch.tensor(basis[:, None], dtype=torch.float32), persistent=False)
 
     def forward(
-        self, text_seq: Tensor, pred_semantic: Tensor, ref_audio: Tensor, speed: Tensor, noise: Tensor
+        self,
+        text_seq: Tensor,
+        pred_semantic: Tensor,
+        ref_audio: Tensor,
+        speed: Tensor,
+        noise: Tensor,
+        *speaker: Tensor,
     ) -> tuple[Tensor, Tensor]:
-        ge = self.ref_enc(self._spectrum(ref_audio).transpose(1, 2))
+        """*speaker*: of v2Pro and v2ProPlus, its vector [1, 20480]."""
+        ge = of_text = self.ref_enc(self._spectrum(ref_audio).transpose(1, 2))
+        if self.is_pro:
+            ge = self.prelu(ge + self.sv_emb(speaker[0]).unsqueeze(2))
+            of_text = self.ge_to512(ge.transpose(1, 2)).transpose(1, 2)
         y = functional.embedding(pred_semantic[:, 0], self.codes).transpose(1, 2).repeat_interleave(2, dim=2)
-        mean, log_scale = self.enc_p(y, text_seq, ge, speed)
+        mean, log_scale = self.enc_p(y, text_seq, of_text, speed)
         z = mean + noise[:, :, : mean.shape[2]] * torch.exp(log_scale) * NOISE
         flows: nn.ModuleDict = self.flow["flows"]  # type: ignore[assignment]
         for layer in reversed(list(flows.values())):

@@ -91,7 +91,7 @@ def open_graphs(spec: VoiceSpec, tools: ModelTools) -> Graphs:
         vocoder.require(("z", "g"), ("audio",), {"audio"})
     bert = opener.open("bert") if "bert" in spec.files else None
     if bert is not None:
-        bert.require({"input_ids", "attention_mask"} | (bert.inputs & {"token_type_ids", "repeats"}), ())
+        bert.require({"input_ids"} | (bert.inputs & {"attention_mask", "token_type_ids", "repeats"}), ())
     return Graphs(encoder, first, stage, latent, vocoder, bert, keeps, keeps)
 
 
