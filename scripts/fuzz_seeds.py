@@ -48,6 +48,12 @@ SSML = (
     "<a><![CDATA[<b>]]><!-- c --><?d e?></a>",
 )
 
+WYOMING = (
+    b'{"type": "describe"}\n{"type": "ping", "data": {"text": "a"}}\n',
+    b'{"type": "synthesize", "version": "1.10.2", "data_length": 17}\n{"text": "Hello"} {"type": "synthesize-stop"}\n',
+    b'{"type": "audio-chunk", "data": {"rate": 22050, "width": 2, "channels": 1}, "payload_length": 4}\n\0\0\0\0',
+)
+
 _REQUEST = {
     "text": "Hello", "format": "text", "voice": "hum", "language": "en_US", "speaker": "1", "speed": 1.5, "pitch": -2,
     "volume": 0.4, "emotion": {"name": "happy", "intensity": 0.5}, "style": "whisper", "priority": "important",

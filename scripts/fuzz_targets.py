@@ -6,9 +6,11 @@ a door, where there are several.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,6 +18,7 @@ from pathlib import Path
 from edge_tts.cache import EmbeddingCache
 from edge_tts.config import TextConfig, load_config
 from edge_tts.doors.base import error_json, json_object, request_from_json, request_from_payload, which_job
+from edge_tts.doors.wyoming_connection import Limits, read_event
 from edge_tts.errors import SpeechError
 from edge_tts.metrics import Metrics
 from edge_tts.models import piper, vits_cut
@@ -137,6 +140,22 @@ def run_fields(content: bytes) -> None:
         raise
 
 
+def run_wyoming(content: bytes) -> None:
+    asyncio.run(_read_events(content))
+
+
+async def _read_events(content: bytes) -> None:
+    limits = Limits(json_bytes=TEXT_BYTES, payload_bytes=TEXT_BYTES)
+    reader = asyncio.StreamReader(limit=limits.json_bytes)
+    reader.feed_data(content)
+    reader.feed_eof()
+    with suppress(EOFError):
+        while first := await reader.read(1):
+            event = await read_event(reader, limits, first)
+            assert event.payload is not None
+            assert isinstance(event.data, dict)
+
+
 def run_config(content: bytes) -> None:
     load_config(_file("config.yaml", content))
 
@@ -190,6 +209,7 @@ def _after_choices(texts: Sequence[str], choices: int) -> list[bytes]:
 
 TARGETS: dict[str, Target] = {
     "fields": Target(run_fields, seeds.fields, 0.25),
+    "wyoming": Target(run_wyoming, lambda: seeds.WYOMING, 0.03),
     "sentences": Target(run_sentences, lambda: _after_choices(seeds.texts(), 4), 0.22),
     "ssml": Target(run_ssml, lambda: _after_choices(seeds.SSML, 4), 0.12),
     "markup": Target(run_markup, lambda: _after_choices(seeds.texts(), 4), 0.08),

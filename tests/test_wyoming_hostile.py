@@ -58,6 +58,7 @@ async def last_word(house: House, sent: bytes) -> list[Event]:
         (b"{}\n", "bad_request"),
         (b'{"type": 5}\n', "bad_request"),
         (b'{"type": "ping", "data": 5}\n', "bad_request"),
+        (b'{"type": "ping", "data": {"text": "\\ud800"}}\n', "bad_request"),
         (b'{"type": "ping", "data_length": 3}\n[1]', "bad_json"),
         (b'{"type": "ping", "data_length": -1}\n', "bad_request"),
         (b'{"type": "ping", "data_length": "many"}\n', "bad_request"),

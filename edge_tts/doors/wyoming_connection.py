@@ -14,10 +14,11 @@ from typing import Any
 
 from wyoming.error import Error
 from wyoming.event import Event, Eventable, async_write_event
+from wyoming.ping import Pong
 
 from edge_tts.doors.base import json_object
-from edge_tts.doors.fields import MAX_NAME_CHARACTERS
-from edge_tts.errors import BodyTooLargeError, InvalidFieldError, RequestError, SpeechError
+from edge_tts.doors.fields import MAX_NAME_CHARACTERS, string
+from edge_tts.errors import BodyTooLargeError, InvalidFieldError, SpeechError
 
 SOURCE = "wyoming"
 LINGER_S = 1.0
@@ -67,7 +68,7 @@ class Connection:
             if not (first := await self._first_byte()):
                 return None
             async with asyncio.timeout(self._limits.event_s):
-                event = await self._event(first)
+                event = await read_event(self._reader, self._limits, first)
         except (OSError, EOFError, TimeoutError):
             return None
         self.heard_s = time.monotonic()
@@ -82,36 +83,6 @@ class Connection:
                 if not self.is_busy:
                     return b""
 
-    async def _event(self, first: bytes) -> Event:
-        try:
-            line = first if first == b"\n" else first + await self._reader.readuntil(b"\n")
-        except asyncio.LimitOverrunError as error:
-            raise self._too_large(None, "line") from error
-        header = json_object(line)
-        kind = header.get("type")
-        if not isinstance(kind, str) or len(kind) > MAX_NAME_CHARACTERS:
-            raise InvalidFieldError("type", kind, "the name of an event")
-        data = header.get("data") or {}
-        if not isinstance(data, dict):
-            raise InvalidFieldError("data", data, "a JSON object")
-        more = await self._bytes(header, "data_length", self._limits.json_bytes)
-        if more:
-            data = {**data, **json_object(more)}
-        payload = await self._bytes(header, "payload_length", self._limits.payload_bytes)
-        return Event(kind, data, payload)
-
-    async def _bytes(self, header: dict[str, Any], field: str, limit_bytes: int) -> bytes:
-        length = header.get(field) or 0
-        if not isinstance(length, int) or length < 0:
-            raise InvalidFieldError(field, length, "a number of bytes")
-        if length > limit_bytes:
-            raise self._too_large(length, field)
-        return await self._reader.readexactly(length)
-
-    def _too_large(self, size_bytes: int | None, what: str) -> RequestError:
-        limit_bytes = self._limits.payload_bytes if what == "payload_length" else self._limits.json_bytes
-        return BodyTooLargeError(size_bytes, limit_bytes, what)
-
     async def write(self, event: Eventable) -> None:
         """Raises OSError when the caller has gone or does not read."""
         try:
@@ -120,6 +91,11 @@ class Connection:
         except TimeoutError as error:
             self.abort()
             raise ConnectionError("what is sent is not read") from error
+
+    async def pong(self, ping: Event) -> None:
+        """Answer it with its text; raises InvalidFieldError too."""
+        text = ping.data.get("text")
+        await self.write(Pong(text if text is None else string("text", text)))
 
     async def tell(self, error: SpeechError) -> None:
         await self.write(Error(text=str(error), code=error.code))
@@ -139,3 +115,31 @@ class Connection:
 
     def abort(self) -> None:
         self._writer.transport.abort()
+
+
+async def read_event(reader: asyncio.StreamReader, limits: Limits, first: bytes) -> Event:
+    """The event that begins with the byte *first*. Raises RequestError, or EOFError when it ends early."""
+    try:
+        line = first if first == b"\n" else first + await reader.readuntil(b"\n")
+    except asyncio.LimitOverrunError as error:
+        raise BodyTooLargeError(None, limits.json_bytes, "line") from error
+    header = json_object(line)
+    kind = header.get("type")
+    if not isinstance(kind, str) or len(kind) > MAX_NAME_CHARACTERS:
+        raise InvalidFieldError("type", kind, "the name of an event")
+    data = header.get("data") or {}
+    if not isinstance(data, dict):
+        raise InvalidFieldError("data", data, "a JSON object")
+    more = await _read(reader, header, "data_length", limits.json_bytes)
+    if more:
+        data = {**data, **json_object(more)}
+    return Event(kind, data, await _read(reader, header, "payload_length", limits.payload_bytes))
+
+
+async def _read(reader: asyncio.StreamReader, header: dict[str, Any], field: str, limit_bytes: int) -> bytes:
+    length = header.get(field) or 0
+    if not isinstance(length, int) or length < 0:
+        raise InvalidFieldError(field, length, "a number of bytes")
+    if length > limit_bytes:
+        raise BodyTooLargeError(length, limit_bytes, field)
+    return await reader.readexactly(length)

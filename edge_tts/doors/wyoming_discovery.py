@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from zeroconf import Error, InterfaceChoice, IPVersion
 from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
@@ -59,7 +59,7 @@ async def _register(host: str, ports: Mapping[str, int]) -> None:
     try:
         for kind, port in ports.items():
             # The same over restarts, and another on each box: Home Assistant knows a device by it.
-            name = f"edge_tts-{uuid.getnode():012x}-{kind}.{TYPE}"
+            name = f"edge_tts-{_box()}-{kind}.{TYPE}"
             service = AsyncServiceInfo(TYPE, name, port=port, parsed_addresses=[address])
             await (await network.async_register_service(service, allow_name_change=True))
         log.info("wyoming: announced to the network as %s", address)
@@ -67,6 +67,13 @@ async def _register(host: str, ports: Mapping[str, int]) -> None:
     finally:
         await network.async_unregister_all_services()
         await network.async_close()
+
+
+def _box() -> str:
+    """What no other box is called: the address of its first network card, else its name."""
+    for card in sorted(Path("/sys/class/net").glob("*/device")):  # only real ones have a device
+        return (card.parent / "address").read_text(encoding="ascii").strip().replace(":", "")
+    return socket.gethostname()[:40]
 
 
 async def _resolved(host: str) -> str:

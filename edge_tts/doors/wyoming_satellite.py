@@ -12,7 +12,7 @@ from wyoming.audio import AudioChunk, AudioStart, AudioStop
 from wyoming.error import Error
 from wyoming.event import Event, Eventable
 from wyoming.info import Describe, Info
-from wyoming.ping import Ping, Pong
+from wyoming.ping import Ping
 from wyoming.snd import Played
 
 from edge_tts.doors.wyoming_connection import SOURCE, Connection
@@ -50,7 +50,7 @@ class Listener:
                 if Describe.is_type(event.type):
                     await self._connection.write(self._info)
                 elif Ping.is_type(event.type):
-                    await self._connection.write(Pong(event.data.get("text")))
+                    await self._connection.pong(event)
                 else:
                     await self._take(event)
         finally:

@@ -16,11 +16,11 @@ from typing import Any
 from wyoming.audio import AudioChunk, AudioStart, AudioStop
 from wyoming.event import Event
 from wyoming.info import Describe
-from wyoming.ping import Ping, Pong
+from wyoming.ping import Ping
 from wyoming.tts import Synthesize, SynthesizeChunk, SynthesizeStart, SynthesizeStop, SynthesizeStopped
 
 from edge_tts.audio import Resampler, to_pcm16
-from edge_tts.doors.fields import FIELDS, spoken_text
+from edge_tts.doors.fields import FIELDS, spoken_text, string
 from edge_tts.doors.wyoming_connection import SOURCE, Connection
 from edge_tts.doors.wyoming_info import Voices
 from edge_tts.errors import InvalidFieldError, NothingToSayError, RequestError
@@ -76,7 +76,7 @@ class Caller:
                 await self._voices.refresh()
                 await self._connection.write(self._voices.info())
             elif Ping.is_type(event.type):
-                await self._connection.write(Pong(event.data.get("text")))
+                await self._connection.pong(event)
             else:
                 self._take(event)
 
@@ -91,7 +91,7 @@ class Caller:
                 raise RequestError("synthesize-start before the synthesize-stop of the one before")
             self._open = self._order(event.data, is_streamed=True)
         elif SynthesizeChunk.is_type(event.type):
-            self._written().add(_text(event.data.get("text")))
+            self._written().add(string("text", event.data.get("text")))
         elif SynthesizeStop.is_type(event.type):
             self._written().finish()
             self._open = None
@@ -191,8 +191,3 @@ class _Sound:
         for start in range(0, len(pcm), BLOCK_BYTES):
             block = pcm[start : start + BLOCK_BYTES]
             await self._connection.write(AudioChunk(rate=self._to_rate, width=2, channels=1, audio=block))
-
-
-def _text(value: object) -> str:
-    """A part of a text, which may be blank."""
-    return value if isinstance(value, str) and not value.strip() else spoken_text("text", value)
