@@ -39,3 +39,22 @@ def test_symbols_are_said_in_a_language_that_has_them() -> None:
     assert [part.span.language for part in speech.parts(tags)] == ["zh", "en"]
     only = Speech(("de-DE",), "de-DE", {})
     assert [part.span.language for part in only.parts(tags)] == ["de", "de"]
+
+
+def test_marks_after_a_tag_stay() -> None:
+    speech = Speech(("zh-CN", "en-US"), "zh-CN", {})
+    breath = Segment("[breath]", pronunciation=Pronunciation(Alphabet.SOUND, "[breath]"))
+    hao = Segment("[hao4]", pronunciation=Pronunciation(Alphabet.PINYIN, "hao4"))
+
+    def texts(tag: Segment, after: str) -> list[str]:
+        return [part.span.text for part in speech.parts([tag, Segment(after)])]
+
+    # No sentence begins with a comma, so none of these would be left of a text by itself.
+    assert texts(breath, "，再见。") == ["[breath]", "，再见。"]
+    assert texts(hao, "，再见。") == ["[hao4]，", "再见。"]
+    assert texts(breath, ", hello") == ["[breath]", ", hello"]
+
+
+def test_html_around_chinese_is_no_english_word() -> None:
+    (part,) = Speech(("zh-CN", "en-US"), "zh-CN", {}).parts([Segment("<strong>重要</strong>")])
+    assert part.span == Span("重要", "zh")

@@ -67,7 +67,8 @@ class Reader:
 
     def _written(self, text: str) -> Iterator[int]:
         for part in cosyvoice_tokens.SOUND.split(text):
-            yield from [IDS[part]] if part in IDS else self.bpe(part)
+            # "[B]" alone is text, though there is a token of that name.
+            yield from [IDS[part]] if cosyvoice_tokens.SOUND.fullmatch(part) else self.bpe(part)
 
 
 def _given(given: Pronunciation, warnings: dict[str, None]) -> list[int]:

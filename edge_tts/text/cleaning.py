@@ -74,10 +74,16 @@ def _drop_emoji(match: re.Match[str]) -> str:
 
 
 def _without_html(text: str) -> str:
+    return without_tags(_ENTITY.sub(lambda match: html.unescape(match[0]), text))
+
+
+def without_tags(text: str) -> str:
+    """*text* without the tags of HTML; those that end a line do so."""
+
     def spoken(match: re.Match[str]) -> str:
         return "\n" if _BREAKING_TAG.match(match[0].strip("</ ")) else ""
 
-    return _TAG.sub(spoken, _ENTITY.sub(lambda match: html.unescape(match[0]), text))
+    return _TAG.sub(spoken, text)
 
 
 def _blocks(text: str) -> list[list[str]]:

@@ -10,8 +10,9 @@ from edge_tts.text.rules import alternatives
 
 _KANA_OR_HANGUL = re.compile(r"[\u3040-\u30ff\u31f0-\u31ff\uac00-\ud7af]")
 # "3种" is Chinese, number and all; "21.5 km" is read in the language around it.
-_NUMBER = r"(?<![\d.,:/%-])\d[\d.,:/%-]*+"
-_UNIT = rf"(?:{alternatives(UNITS)}|°[CF])(?![^\W\d_])"
+_NUMBER = r"(?<![\d.,:/%-])[-−]?\d[\d.,:/%-]*+"
+# Chinese has no spaces: "5kg大米".
+_UNIT = rf"(?:{alternatives(UNITS)}|°[CF])(?!(?![{HAN}])[^\W\d_])"
 _TOKEN = re.compile(
     rf"(?P<chinese>(?:{_NUMBER} ?)?[{HAN}]++)"
     rf"|(?P<neutral>{_NUMBER} ?{_UNIT})"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from edge_tts.speech import Alphabet, Pronunciation, Segment, Span
+from edge_tts.text.cleaning import without_tags
 from edge_tts.text.languages import by_script, primary
 from edge_tts.text.normalize import clean, normalize
 from edge_tts.text.sounds import is_sound
@@ -58,7 +59,8 @@ class Speech:
                 found += [self.given(segment, pronunciation) for segment in together]
                 continue
             text = "".join(segment.text for segment in together)
-            for span in self.spans(text, self.known(tag, together[0]), is_verbatim=is_verbatim):
+            spans = self.spans(text, self.known(tag, together[0]), is_verbatim=is_verbatim)
+            for span in _with_marks(text, spans) if found and found[-1].span.pronunciation else spans:
                 _append(found, span)
         return found
 
@@ -87,12 +89,25 @@ class Speech:
         return tag
 
     def spans(self, text: str, default: str, *, is_verbatim: bool) -> Iterator[Span]:
+        # "重要</strong>" is no English word in it.
+        text = text if is_verbatim else without_tags(text)
         for run, language in by_script(text, default, self.available):
             tag = next((each for each in (default, *self.available) if primary(each) == language), language)
             marked = run if language == "zh" else run.translate(_FOREIGN_MARKS)
             words = clean(marked) if is_verbatim else normalize(marked, tag)
             if words:
                 yield Span(words, language)
+
+
+def _with_marks(text: str, spans: Iterable[Span]) -> Iterator[Span]:
+    """*spans* of *text* with the marks it begins with, which no sentence does: "[breath], well"."""
+    marks = _MARKS.match(text)
+    for place, span in enumerate(spans):
+        if place or not marks or _MARKS.match(span.text):
+            yield span
+            continue
+        space = " " if text[marks.end() :][:1].isspace() else ""
+        yield replace(span, text=f"{marks[0]}{space}{span.text.lstrip()}")
 
 
 def _append(parts: list[Part], span: Span) -> None:
