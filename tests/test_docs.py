@@ -16,6 +16,7 @@ ROOT = Path(__file__).parent.parent
 DOCUMENTS = (
     "README.md",
     "docs/architecture.md",
+    "docs/doors.md",
     "docs/operations.md",
     "docs/reliability.md",
     "docs/requests.md",
