@@ -148,8 +148,8 @@ def rehearse(config: Config, synthesizer: Synthesizer, voice: str) -> None:
 
 
 def share_heaps() -> None:
-    """Let all threads allocate from one heap, as the unit does by MALLOC_ARENA_MAX: what a thread has freed in one of its
-    own is of no use to the others, and `malloc_trim` never gives back its end. Before the first thread."""
+    """Let all threads allocate from one heap, as the unit does by MALLOC_ARENA_MAX: what a thread has freed in one of
+    its own is of no use to the others, and `malloc_trim` never gives back its end. Before the first thread."""
     library = ctypes.CDLL(None)
     if hasattr(library, "mallopt"):  # musl has none
         library.mallopt(_M_ARENA_MAX, N_HEAPS)
