@@ -24,7 +24,7 @@ from edge_tts.player import Playback, Player
 from edge_tts.receipts import REPEAT
 from edge_tts.renderer import Renderer
 from edge_tts.schedule import start_s
-from edge_tts.speech import Audio, EventType, Piece, SpeakRequest
+from edge_tts.speech import Audio, EventType, Piece, Priority, SpeakRequest
 from edge_tts.status import Status
 from edge_tts.synthesizer import Plan
 from edge_tts.updates import Updates
@@ -137,8 +137,7 @@ class _Turn:
         chime = await self._chime()
         if job.interruption:
             # Stopped while it was being prepared; from here to the player there is no gap.
-            event_type, code = job.interruption
-            announcer.dispatcher.end(job, event_type, code=code)
+            self._stopped_unheard(*job.interruption)
             return
         async with aclosing(said) as pieces:
             playback = await announcer.player.play(
@@ -150,7 +149,8 @@ class _Turn:
                 on_first_block=self._on_first_block,
                 on_piece=self._on_piece,
             )
-            announcer.note_spoken(job.request, given_sound)
+            if playback.spoken_s:
+                announcer.note_spoken(job.request, given_sound)
             # Told before the voice, which may be in the middle of a long piece, is closed.
             self._end(playback)
 
@@ -166,7 +166,20 @@ class _Turn:
             end(job, EventType.FINISHED, **figures)
         else:
             event_type, code = job.interruption or (EventType.INTERRUPTED, "cancelled")
-            end(job, event_type, code=code, **figures)
+            if playback.spoken_s:
+                end(job, event_type, code=code, **figures)
+            else:
+                self._stopped_unheard(event_type, code, **figures)
+
+    def _stopped_unheard(self, event_type: EventType, code: str, **figures: float) -> None:
+        dispatcher, job = self._announcer.dispatcher, self._job
+        if not (job.request.at and code == "priority" and job.priority is Priority.MESSAGE):
+            dispatcher.end(job, event_type, code=code, **figures)
+            return
+        # It had its turn before its time, and gave way to what is important: it waits again.
+        if job.sound is None:
+            self._announcer.journal.gave_way(job.name)
+        dispatcher.take_back(job)
 
     async def _pieces(self, given_sound: GivenSound | None) -> AsyncGenerator[Piece, None]:
         """Of the sound, or of the text, which is in the journal."""

@@ -15,7 +15,7 @@ from edge_tts.journal import Journal
 from edge_tts.journal_file import Entry
 from edge_tts.moments import Moment, elapsed_s, moment_now
 from edge_tts.player import Player
-from edge_tts.receipts import SameTexts
+from edge_tts.refusals import Refusals
 from edge_tts.schedule import PREPARE_S, Schedule
 from edge_tts.speech import EventType, Priority, SpeakRequest
 from edge_tts.status import Status
@@ -43,7 +43,7 @@ class Dispatcher:
         self._wake = asyncio.Event()
         self._jobs: OrderedDict[str, Job] = OrderedDict()
         self._scheduled = Schedule(self._arrive_scheduled)
-        self._texts = SameTexts(limits.same_text_window_s)
+        self._refusals = Refusals(limits.same_text_window_s, player, status)
         self._left_over = [entry for entry in journal.entries if entry.request is not None]
 
     def __len__(self) -> int:
@@ -79,34 +79,18 @@ class Dispatcher:
 
     def _arrive(self, job: Job) -> None:
         """Put *job* in the queue and carry out what the priorities decide; raises QueueFullError."""
-        if refusal := self._refusal(job):
+        if refusal := self._refusals.of(job):
             self._remember(job)
             self.end(job, refusal[0], code=refusal[1])
             return
         endings = self._queue.arrive(job)
-        self._texts.remember(job)
+        self._refusals.note_arrival(job)
         self._remember(job)
         for ending in endings:
             self._carry_out(ending)
         if job.priority is Priority.IMPORTANT and self._player.is_paused:
             self.resume()
         self._await_turn(job)
-
-    def _refusal(self, job: Job) -> tuple[EventType, str] | None:
-        """The outcome and its code, if *job* has no business in the queue."""
-        if code := self._silenced_by(job):
-            return EventType.MUTED, code
-        if self._player.is_paused and job.priority in (Priority.NOTIFICATION, Priority.PROGRESS):
-            return EventType.SUPERSEDED, "paused"
-        if job.deadline_s <= time.monotonic():
-            return EventType.EXPIRED, "expired"
-        return (EventType.SUPERSEDED, "duplicate_text") if self._texts.is_repeated(job) else None
-
-    def _silenced_by(self, job: Job) -> str | None:
-        """Why *job* may not be heard now, as a code."""
-        if self._status.state.is_muted and job.priority is not Priority.IMPORTANT:
-            return "muted"
-        return "quiet_hours" if self._status.is_silenced(job.priority, job.request.at) else None
 
     def _await_turn(self, job: Job) -> None:
         """*job* is in the queue: it may speak until its deadline."""
@@ -154,15 +138,14 @@ class Dispatcher:
         self._jobs[job.name] = job
         if entry.attempts >= MAX_ATTEMPTS:
             self.end(job, EventType.FAILED, code=PoisonError.code, message=str(PoisonError()))
-        elif code := self._silenced_by(job):
+        elif code := self._refusals.silence(job):
             self.end(job, EventType.MUTED, code=code)
         elif job.deadline_s <= time.monotonic():
             self.end(job, EventType.EXPIRED, code="expired")
         elif delay_s - passed_s > PREPARE_S:
             self._scheduled.add(job, delay_s - passed_s)
         else:
-            self._queue.take_back(job)
-            self._await_turn(job)
+            self.take_back(job)
 
     # The turn, and the end
 
@@ -174,7 +157,7 @@ class Dispatcher:
             if job is None:
                 self._wake.clear()
                 await self._wake.wait()
-            elif code := self._silenced_by(job):
+            elif code := self._refusals.silence(job):
                 # Quiet hours have begun while it waited.
                 self._queue.done()
                 self.end(job, EventType.MUTED, code=code)
@@ -185,6 +168,13 @@ class Dispatcher:
     def done(self) -> None:
         self._queue.done()
         self._changed()
+
+    def take_back(self, job: Job) -> None:
+        """*job*, which has spoken or waited, waits again in its place."""
+        job.cancel_expiry()
+        job.interruption = None
+        self._queue.take_back(job)
+        self._await_turn(job)
 
     def end(self, job: Job, event_type: EventType, **details: Any) -> None:
         """The one outcome of *job*."""

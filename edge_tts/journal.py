@@ -108,6 +108,11 @@ class Journal:
         entry = self._entries[name]
         self._progressed(replace(entry, attempts=entry.attempts + 1, moment=moment_now()))
 
+    def gave_way(self, name: str) -> None:
+        """It was not heard, and waits again."""
+        if (entry := self._entries.get(name)) is not None:
+            self._progressed(replace(entry, attempts=entry.attempts - 1, moment=moment_now()))
+
     def progress(self, name: str, sentence: int) -> None:
         """Its sentence of that index is being spoken. Nobody waits for the disk."""
         self._progressed(replace(self._entries[name], sentence=sentence, moment=moment_now()))

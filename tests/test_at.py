@@ -163,7 +163,11 @@ def at_a_time(folder: Path, written: str, **config: Any) -> Iterator[tuple[Daemo
     clock = Clock(folder / "clock")
     clock.show(written)
     program = ["tests.jumping_clock", str(folder / "clock")]
-    settings = {"voices": {"default": "hum"}, "mqtt": {"url": None}, "audio": {"sink": "null"}} | config
+    settings: dict[str, Any] = {
+        "voices": {"default": "hum"},
+        "mqtt": {"url": None},
+        "audio": {"sink": "null"},
+    } | config
     with running_daemon(folder, settings, {"TZ": "UTC"}, program=program) as daemon:
         yield daemon, clock
 

@@ -55,6 +55,7 @@ STAIRCASE = (
         "journal",
         "receipts",
         "schedule",
+        "refusals",
         "dispatcher",
         "announcer",
         "admission",

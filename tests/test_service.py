@@ -378,6 +378,17 @@ async def test_ended_jobs_keep_no_timer_however_long_their_ttl(service: Service)
     assert service._dispatcher.find(job).expiry is None
 
 
+async def test_what_gives_way_before_its_time_is_said_after(service: Service) -> None:
+    """It has its turn before its time, and was lost to a doorbell in these seconds of silence."""
+    early = await say(service, "Early.", at=time.time() + 1.5)
+    async with asyncio.timeout(10):
+        while not service.state.is_speaking:
+            await asyncio.sleep(0.001)
+    bell = await say(service, "The door.", priority=Priority.IMPORTANT)
+    assert (await outcome(service, bell)).event_type is EventType.FINISHED
+    assert (await outcome(service, early)).event_type is EventType.FINISHED
+
+
 async def test_replace_also_takes_out_what_is_scheduled(service: Service) -> None:
     old = await say(service, "Old.", replace="k", at=time.time() + 3600)
     await say(service, "New.", replace="k")
