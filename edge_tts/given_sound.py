@@ -27,6 +27,9 @@ MAX_BYTES_TOGETHER = 3 * MAX_BYTES
 STALL_S = 10.0
 """So long the loudspeaker waits for the rest of a stream."""
 
+BEGIN_S = 0.3
+"""So much of a stream is there before it begins: a network does not deliver evenly."""
+
 _LEAST_RATE, _MOST_RATE = 4000, 192_000
 _WIDTHS_BYTES = {1: "u1", 2: "<i2", 4: "<i4"}
 _MAX_CHANNELS = 8
@@ -77,15 +80,15 @@ class GivenSound:
         does not come, and BadSoundError if there is none."""
         for _ in range(repeat):
             position = 0
-            while await self._has_more(position):
+            while await self._has_more(position, 0 if position else round(BEGIN_S * self._sample_rate)):
                 pcm = bytes(self._pcm[position : position + _PIECE_BYTES])
                 pcm = pcm[: len(pcm) // 2 * 2]
                 position += len(pcm)
                 yield Piece(Audio(from_pcm16(pcm), self._sample_rate), 0, 1)
 
-    async def _has_more(self, position: int) -> bool:
-        """Wait until there is a sample at *position* (True) or it is clear that none will come."""
-        while len(self._pcm) < position + 2 and not self._is_complete:
+    async def _has_more(self, position: int, n_samples: int) -> bool:
+        """Wait until there is a sample, and *n_samples*, from *position* on (True), or none will come."""
+        while len(self._pcm) < position + 2 * max(1, n_samples) and not self._is_complete:
             self._changed.clear()
             try:
                 async with asyncio.timeout(self._stall_s):

@@ -68,13 +68,14 @@ async def test_it_is_heard_before_it_is_complete(service: Service) -> None:
     sound = GivenSound(SAMPLE_RATE)
     sound.add(tone(0.2))
     job = await play(service, sound)
+    sound.add(tone(0.2))
     await started(service, job)
     sound.add(tone(0.2) + b"\0")  # half a sample
     sound.add(b"\0")
     sound.finish()
     event = await outcome(service, job)
     assert event.event_type is EventType.FINISHED
-    assert event.audio_ms == 400
+    assert event.audio_ms == 600
 
 
 async def test_what_breaks_off_fails(service: Service) -> None:

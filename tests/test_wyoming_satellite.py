@@ -117,7 +117,7 @@ async def test_what_is_not_heard_is_an_error_and_not_played(house: House) -> Non
 
 async def test_it_is_heard_before_all_of_it_is_sent(house: House) -> None:
     async with house.satellite() as client:
-        chunk = AudioChunk(rate=SAMPLE_RATE, width=2, channels=1, audio=tone(0.2)).event()
+        chunk = AudioChunk(rate=SAMPLE_RATE, width=2, channels=1, audio=tone(0.4)).event()
         await client.write_event(chunk)
         async with asyncio.timeout(10):
             while not (jobs := house.service.jobs()):

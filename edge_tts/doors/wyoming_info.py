@@ -31,8 +31,8 @@ class Voices:
         # One list for all who ask meanwhile; it is not given up with one of them.
         await asyncio.wait({self._reading}, timeout=patience_s)
         if self._reading is not None and self._reading.done():
-            self._known = [voice for voice in self._reading.result() if "error" not in voice]
-            self._reading = None
+            read, self._reading = self._reading, None
+            self._known = [voice for voice in read.result() if "error" not in voice]
 
     async def close(self) -> None:
         if self._reading is not None:

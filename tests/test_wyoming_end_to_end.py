@@ -1,0 +1,77 @@
+"""As Home Assistant announces with this box alone: the voice makes the sound, the satellite plays it, the loudspeaker
+is recorded."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soxr
+from wyoming.audio import AudioChunk, AudioStart, AudioStop
+from wyoming.client import AsyncTcpClient
+
+from edge_tts.audio import from_pcm16
+from tests.house import (
+    SINK_RATE,
+    PulseServer,
+    free_port,
+    likeness,
+    running_daemon,
+    sounding,
+    wait_until,
+)
+from tests.wyoming_house import answer, pcm, received
+
+pytestmark = [pytest.mark.sound, pytest.mark.voice]
+
+TEXT = "The front door has been open for more than ten minutes."
+
+
+@pytest.fixture(scope="module")
+def pulse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PulseServer]:
+    server = PulseServer(tmp_path_factory.mktemp("pulse"))
+    server.start()
+    yield server
+    server.stop()
+
+
+async def announced(port: int, satellite_port: int) -> tuple[bytes, int]:
+    """The sound that was sent when it has been played, and its sample rate."""
+    async with AsyncTcpClient("127.0.0.1", port) as client:
+        made = await answer(client, "synthesize", {"text": TEXT}, "audio-stop")
+    start = AudioStart.from_event(made[0])
+    async with AsyncTcpClient("127.0.0.1", satellite_port) as client:
+        sound = pcm(made)
+        await client.write_event(start.event())
+        for at in range(0, len(sound), 2048):
+            chunk = AudioChunk(rate=start.rate, width=2, channels=1, audio=sound[at : at + 2048])
+            await client.write_event(chunk.event())
+        await client.write_event(AudioStop().event())
+        assert [event.type for event in await received(client, "played", "error")] == ["played"]
+    return sound, start.rate
+
+
+def test_what_its_voice_says_its_satellite_plays(tmp_path: Path, pulse: PulseServer) -> None:
+    port, satellite_port = free_port(), free_port()
+    config: dict[str, dict[str, Any]] = {
+        "audio": {
+            "sink": "sounddevice",
+            "device": "pulse",
+            "volume": 100,
+            "buffer_ms": 1500,
+        },  # for a busy machine
+        "wyoming": {"enabled": True, "port": port, "satellite_port": satellite_port},
+    }
+    with running_daemon(tmp_path, config, pulse.env) as daemon:
+        wait_until(lambda: "wyoming listens" in daemon.log)
+        with pulse.recorded() as recording:
+            sound, sample_rate = asyncio.run(announced(port, satellite_port))
+            # It has been heard, all of it, when `played` comes.
+            heard = sounding(recording.samples)
+        expected = sounding(np.asarray(soxr.resample(from_pcm16(sound), sample_rate, SINK_RATE), np.float64))
+    assert len(heard) > 0.9 * len(expected)
+    assert likeness(heard, expected) > 0.95
