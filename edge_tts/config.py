@@ -91,7 +91,7 @@ class AudioConfig:
     @property
     def held_s(self) -> float:
         """What a device may hold unheard."""
-        return (self.buffer_ms + (self.snapcast.buffer_ms if self.sink == "snapcast" else 0)) / 1000
+        return self.buffer_ms / 1000 + (self.snapcast.held_s if self.sink == "snapcast" else 0)
 
 
 @dataclass(frozen=True)

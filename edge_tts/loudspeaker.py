@@ -7,7 +7,7 @@ import itertools
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from edge_tts.blocks import BLOCK_S
@@ -56,6 +56,7 @@ class Loudspeaker:
         thread: OneThread,
         interruption: asyncio.Event,
         report: Callable[[str | None], None],
+        on_reopened: Callable[[], Awaitable[None]],
     ) -> None:
         self._config = config
         self._sink = sink
@@ -63,6 +64,7 @@ class Loudspeaker:
         self._call = thread.call
         self._interruption = interruption
         self._report = report
+        self._on_reopened = on_reopened
         self._name = ""
         self._recent: deque[Audio] = deque(maxlen=max(1, round(config.held_s / BLOCK_S)))
         """Blocks the device may hold unheard: said again if it vanishes."""
@@ -132,6 +134,7 @@ class Loudspeaker:
                 return
             try:
                 await self._start(sample_rate)
+                await self._on_reopened()
                 return
             except DeviceError as error:
                 reason = error

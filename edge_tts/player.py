@@ -67,7 +67,10 @@ class Player:
         self.on_problem: Callable[[str | None], None] = lambda message: None
         """Called with what is wrong with the device, and with None when it works again."""
 
-        self.loudspeaker = Loudspeaker(config, sink, metrics, thread, self._interruption, self._report)
+        # A sound server that was started again knows nothing of what it was told.
+        self.loudspeaker = Loudspeaker(
+            config, sink, metrics, thread, self._interruption, self._report, self.others.quiet
+        )
 
     def _report(self, message: str | None) -> None:
         self.on_problem(message)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import socket
+import stat
 import time
 from contextlib import suppress
 
@@ -22,6 +23,12 @@ N_CHANNELS = 2
 CONNECT_S = 3.0
 STALL_S = 2.0
 """The server reads at the pace of speech; one that takes nothing for so long hangs, or listens to somebody else."""
+
+PIPE_S = 0.25
+"""A server that finds nobody at the other end of its pipe looks again after 100 ms."""
+
+RETURN_S = 2.0
+"""A server that was started again has no clients at first: they look for it once a second."""
 
 SEND_BUFFER_BYTES = 32768
 """Else the kernel holds half a minute, and a stop would be heard that much later."""
@@ -43,6 +50,9 @@ class SnapcastSink:
         self._sample_rate = config.sample_rate or SAMPLE_RATE
         self._ahead_s = config.buffer_ms / 1000
         self._descriptor = -1
+        self._was_lost = False
+        """While it played: what is sent next must wait for the clients."""
+
         self._read_until_s: float | None = None
         """When the server will have read all; None: at rest."""
 
@@ -69,13 +79,16 @@ class SnapcastSink:
             raise DeviceError(f"the Snapcast stream is of {self._sample_rate} Hz, not {sample_rate}")
         if self._descriptor < 0:
             self._descriptor = self._open()
+        if self._was_lost:
+            time.sleep(RETURN_S)
+        self._was_lost = False
         self._read_until_s = None
 
     def _open(self) -> int:
         config = self._config
         try:
             if config.source_pipe:
-                return os.open(config.source_pipe, os.O_WRONLY | os.O_NONBLOCK)
+                return _open_pipe(config.source_pipe)
             connection = socket.create_connection(config.source_address, CONNECT_S)
             connection.setblocking(False)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
@@ -99,11 +112,13 @@ class SnapcastSink:
         pcm = np.frombuffer(to_pcm16(samples), "<i2").repeat(N_CHANNELS)
         left = memoryview(np.where(pcm == 0, np.int16(MURMUR), pcm).astype("<i2").tobytes())
         give_up_s = time.monotonic() + STALL_S
+        self._was_lost = True
         try:
             while left:
                 left = left[self._send_some(left, give_up_s) :]
         except OSError as error:
             raise DeviceError(f"the Snapcast server is gone ({error.strerror or error})") from error
+        self._was_lost = False
 
     def _send_some(self, pcm: memoryview, give_up_s: float) -> int:
         left_s = give_up_s - time.monotonic()
@@ -141,3 +156,21 @@ class SnapcastSink:
         if descriptor >= 0:
             with suppress(OSError):
                 os.close(descriptor)
+
+
+def _open_pipe(path: str) -> int:
+    """Raises OSError unless somebody reads it."""
+    both_ends = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+    try:
+        if not stat.S_ISFIFO(os.fstat(both_ends).st_mode):
+            raise OSError(0, "it is no pipe")
+        time.sleep(PIPE_S)
+        end = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+    finally:
+        os.close(both_ends)
+    poll = select.poll()
+    poll.register(end, select.POLLOUT)
+    if any(event & select.POLLERR for _, event in poll.poll(0)):
+        os.close(end)
+        raise OSError(0, "nobody reads it")
+    return end

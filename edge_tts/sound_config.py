@@ -7,6 +7,9 @@ from urllib.parse import urlsplit
 
 from edge_tts.schema import between
 
+IN_STEP_S = 1.0
+"""A busy server falls behind by some tenths of a second, and a client that comes back to it misses some more."""
+
 DEFAULT_PORTS = {"source": 4953, "control": 1705}
 
 
@@ -30,6 +33,11 @@ class SnapcastConfig:
             raise ValueError(f"source must be tcp://host:port or pipe:///path, not {self.source!r}")
         if not _is_tcp(self.control):
             raise ValueError(f"control must be tcp://host:port, not {self.control!r}")
+
+    @property
+    def held_s(self) -> float:
+        """What server and clients may hold unheard, and what clients miss while they get in step."""
+        return self.buffer_ms / 1000 + IN_STEP_S
 
     @property
     def source_pipe(self) -> str:

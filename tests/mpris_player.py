@@ -80,4 +80,3 @@ class MprisPlayer:
 
     async def close(self) -> None:
         self._bus.disconnect()
-        await self._bus.wait_for_disconnect()

@@ -62,7 +62,8 @@ def volumes(pulse: PulseServer) -> list[list[int]]:
 
 
 @contextmanager
-def music(pulse: PulseServer, volume: int = 65536, role: str = "music") -> Iterator[None]:
+def music(pulse: PulseServer, volume: int | None = 65536, role: str = "music") -> Iterator[None]:
+    """*volume* None: the one that the server remembers for the *role*."""
     path = Path(pulse.env["HOME"]) / "music.raw"
     if not path.exists():
         seconds = np.arange(60 * SINK_RATE) / SINK_RATE
@@ -70,8 +71,8 @@ def music(pulse: PulseServer, volume: int = 65536, role: str = "music") -> Itera
             (MUSIC_LEVEL * 32767 * np.sin(2 * np.pi * MUSIC_HZ * seconds)).astype("<i2").tobytes()
         )
     n_before = len(streams(pulse))
-    command = ["pacat", "--raw", f"--rate={SINK_RATE}", "--channels=1", f"--volume={volume}"]
-    command += ["--latency-msec=50", f"--property=media.role={role}", str(path)]
+    command = ["pacat", "--raw", f"--rate={SINK_RATE}", "--channels=1", "--latency-msec=50"]
+    command += [f"--property=media.role={role}", *([f"--volume={volume}"] if volume else []), str(path)]
     player = subprocess.Popen(command, env={**os.environ, **pulse.env}, stderr=subprocess.DEVNULL)
     try:
         wait_until(lambda: len(streams(pulse)) > n_before)
@@ -155,14 +156,10 @@ async def test_the_next_piece_of_music_is_as_loud_as_the_one_before(
     with music(pulse):
         pulse.pactl("set-sink-input-volume", str(streams(pulse)[0]["index"]), "50000")
         await others.quiet()
-    command = ["pacat", "--raw", "--property=media.role=music", str(Path(pulse.env["HOME"]) / "music.raw")]
-    with subprocess.Popen(command, env={**os.environ, **pulse.env}) as player:
-        wait_until(lambda: streams(pulse))
-        assert max(volumes(pulse)[0]) < 25000
+    with music(pulse, None):
+        assert volumes(pulse)[0][0] < 25000
         await others.close()
-        assert set(volumes(pulse)[0]) == {50000}
-        player.kill()
-    wait_until(lambda: not streams(pulse))
+        assert volumes(pulse) == [[50000]]
 
 
 async def test_music_that_ended_while_low_is_loud_when_it_begins_again(
@@ -172,12 +169,8 @@ async def test_music_that_ended_while_low_is_loud_when_it_begins_again(
         pulse.pactl("set-sink-input-volume", str(streams(pulse)[0]["index"]), "40000")
         await others.quiet()
     await others.close()
-    command = ["pacat", "--raw", "--property=media.role=video", str(Path(pulse.env["HOME"]) / "music.raw")]
-    with subprocess.Popen(command, env={**os.environ, **pulse.env}) as player:
-        wait_until(lambda: streams(pulse))
-        assert set(volumes(pulse)[0]) == {40000}
-        player.kill()
-    wait_until(lambda: not streams(pulse))
+    with music(pulse, None, role="video"):
+        assert volumes(pulse) == [[40000]]
 
 
 def kill(daemon: Daemon) -> None:

@@ -1,0 +1,217 @@
+"""Announcements in the rooms of a real Snapcast server, instead of the music there."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from edge_tts.config import AudioConfig
+from edge_tts.errors import DeviceError
+from edge_tts.others import Others
+from edge_tts.others.switching import Switching
+from edge_tts.snapcast import STALL_S, SnapcastSink
+from edge_tts.sound_config import SnapcastConfig
+from tests.house import free_port, running_daemon, wait_until
+from tests.snapcast_server import MUSIC_HZ, SAMPLE_RATE, Room, SnapServer
+from tests.test_end_to_end import get, post, say
+
+TEXT = "The washing is done."
+
+
+@pytest.fixture(scope="module")
+def snap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SnapServer]:
+    server = SnapServer(tmp_path_factory.mktemp("snap"))
+    server.start()
+    yield server
+    server.kill()
+
+
+def settings(snap: SnapServer, **snapcast: str) -> dict[str, dict[str, Any]]:
+    return {
+        "audio": {
+            "sink": "snapcast",
+            "volume": 100,
+            "lead_in_ms": 0,
+            "others": "switch",
+            "snapcast": {**snap.settings, **snapcast},
+        },
+        "voices": {"default": "hum"},
+    }
+
+
+def without_music(heard: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Only what is below 2 kHz."""
+    spectrum = np.fft.rfft(heard)
+    spectrum[round(2000 / SAMPLE_RATE * len(heard)) :] = 0
+    return np.fft.irfft(spectrum, len(heard))
+
+
+def loud_s(heard: NDArray[np.float64]) -> float:
+    """Seconds of speech in what was *heard*. A client drops and doubles single samples to keep in time with the others:
+    too many for a comparison of samples."""
+    if not len(heard):
+        return 0.0
+    parts = without_music(heard)[: len(heard) // 480 * 480].reshape(-1, 480)
+    return float(np.sum(np.sqrt(np.mean(parts**2, axis=1)) > 0.03)) / 100
+
+
+def hears_music(room: Room) -> bool:
+    last = room.samples[-SAMPLE_RATE // 4 :]
+    wave = np.exp(-2j * np.pi * MUSIC_HZ * np.arange(len(last)) / SAMPLE_RATE)
+    return len(last) > 0 and bool(np.abs(last @ wave) / len(last) > 0.01)
+
+
+@pytest.mark.slow
+def test_rooms_hear_an_announcement_whole_and_then_music_again(tmp_path: Path, snap: SnapServer) -> None:
+    with running_daemon(tmp_path, settings(snap), {}) as daemon, snap.client("kitchen") as kitchen:
+        for n_said in (1, 2):
+            outcome = say(daemon, text=TEXT)
+            heard_s = loud_s(kitchen.samples)
+            said_s = n_said * outcome["audio_ms"] / 1000
+            assert outcome["event_type"] == "finished"
+            # Told when it was heard, not when it was sent: a second earlier. A busy server is somewhat later.
+            assert heard_s > said_s - 0.7
+            assert snap.streams_heard() == ["edge_tts"]
+            wait_until(lambda at_least_s=said_s - 0.1: loud_s(kitchen.samples) > at_least_s)
+            assert loud_s(kitchen.samples) < said_s + 0.1
+        wait_until(lambda: snap.streams_heard() == ["music"] and hears_music(kitchen))
+
+
+@pytest.mark.slow
+def test_a_server_that_dies_in_mid_word_is_waited_for(tmp_path: Path, snap: SnapServer) -> None:
+    with running_daemon(tmp_path, settings(snap), {}) as daemon, snap.client("kitchen") as kitchen:
+        job = json.loads(post(daemon, "/api/say", {"text": " ".join([TEXT] * 4)}))["job"]
+        wait_until(lambda: not hears_music(kitchen) and loud_s(kitchen.samples) > 1)
+        before_s = loud_s(kitchen.samples)
+        snap.kill()
+        wait_until(lambda: "device_unavailable" in get(daemon, "/healthz"))
+        snap.start()
+        state: dict[str, Any] = {}
+
+        def has_ended() -> bool:
+            state.update(json.loads(get(daemon, f"/api/jobs/{job}")))
+            return bool(state["event_type"] == "finished")
+
+        wait_until(has_ended, 30)
+        assert state["spoken_ms"] == pytest.approx(state["audio_ms"], rel=0.01)
+        assert "device_unavailable" not in get(daemon, "/healthz")
+        # All of it: what the server held was said again, when its clients were back.
+        wait_until(lambda: before_s + loud_s(kitchen.samples) > state["audio_ms"] / 1000 - 0.1)
+
+
+@pytest.mark.slow
+def test_a_pipe_is_a_source_as_well(tmp_path: Path, snap: SnapServer) -> None:
+    config = settings(snap, source=f"pipe://{snap.folder}/pipe", stream="piped")
+    with running_daemon(tmp_path, config, {}) as daemon, snap.client("kitchen") as kitchen:
+        outcome = say(daemon, text=TEXT)
+        wait_until(lambda: loud_s(kitchen.samples) > outcome["audio_ms"] / 1000 - 0.1)
+
+
+async def test_a_group_that_somebody_switches_meanwhile_stays(tmp_path: Path, snap: SnapServer) -> None:
+    others = Others(
+        Switching(AudioConfig(snapcast=SnapcastConfig(**snap.settings))), tmp_path / "others.json"
+    )
+    with snap.client("kitchen"):
+        await others.quiet()
+        assert snap.streams_heard() == ["edge_tts"]
+        group = snap.ask("Server.GetStatus")["server"]["groups"][0]["id"]
+        snap.ask("Group.SetStream", id=group, stream_id="piped")
+        await others.quiet()
+        await others.close()
+        assert snap.streams_heard() == ["piped"]
+        snap.ask("Group.SetStream", id=group, stream_id="music")
+
+
+async def test_what_cannot_be_switched_is_told(tmp_path: Path, snap: SnapServer) -> None:
+    for changes, said in (
+        ({"stream": "announcements"}, "no stream 'announcements'; it has: music, edge_tts, piped"),
+        ({"control": f"tcp://127.0.0.1:{free_port()}"}, "cannot be reached"),
+    ):
+        config = AudioConfig(snapcast=SnapcastConfig(**{**snap.settings, **changes}))
+        others = Others(Switching(config), tmp_path / "others.json")
+        await others.quiet()
+        assert said in (others.problem or "")
+        await others.close()
+
+
+class Listener:
+    """A source of a server that reads when it is told to."""
+
+    def __init__(self) -> None:
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        config = SnapcastConfig(source=f"tcp://127.0.0.1:{self.socket.getsockname()[1]}", buffer_ms=100)
+        self.sink = SnapcastSink(AudioConfig(sink="snapcast", snapcast=config))
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    listener = Listener()
+    yield listener
+    listener.sink.close()
+    listener.socket.close()
+
+
+def block() -> NDArray[np.float32]:
+    return np.zeros(1920, np.float32)
+
+
+def test_silence_is_never_told_as_the_end(listener: Listener) -> None:
+    """A server takes zeros for the end of a stream."""
+    listener.sink.start("a", SAMPLE_RATE)
+    connection, _ = listener.socket.accept()
+    listener.sink.write(np.array([0.5, 0.0, -0.5], np.float32))
+    pcm = np.frombuffer(connection.recv(12, socket.MSG_WAITALL), "<i2")
+    assert pcm.tolist() == [16384, 16384, 1, 1, -16384, -16384]
+    connection.close()
+
+
+def test_what_is_sent_is_ahead_of_what_is_heard_by_a_moment_only(listener: Listener) -> None:
+    """Else a stop would be heard when all that was sent has been played."""
+    listener.sink.start("a", SAMPLE_RATE)
+    connection, _ = listener.socket.accept()
+    began_s = time.monotonic()
+    for _ in range(10):
+        listener.sink.write(block())
+        connection.recv(4 * 1920, socket.MSG_WAITALL)
+    assert time.monotonic() - began_s >= 0.4 - AudioConfig().buffer_ms / 1000 - 0.001
+    connection.close()
+
+
+def test_a_server_that_reads_nothing_is_an_error_in_time(listener: Listener) -> None:
+    listener.sink.start("a", SAMPLE_RATE)
+    began_s = time.monotonic()
+    with pytest.raises(DeviceError, match="has read nothing for 2 s"):
+        listener.sink.write(np.zeros(4_000_000, np.float32))
+    assert time.monotonic() - began_s < 3 * STALL_S
+
+
+def test_a_server_that_closes_is_noticed_before_more_is_lost(listener: Listener) -> None:
+    listener.sink.start("a", SAMPLE_RATE)
+    connection, _ = listener.socket.accept()
+    connection.close()
+    with pytest.raises(DeviceError, match=r"closed the connection|is gone"):
+        listener.sink.write(block())
+
+
+@pytest.mark.parametrize("source", ["tcp://127.0.0.1:1", "pipe:///nowhere/pipe"])
+def test_no_server_is_told_with_what_would_work(source: str) -> None:
+    sink = SnapcastSink(AudioConfig(sink="snapcast", snapcast=SnapcastConfig(source=source)))
+    with pytest.raises(DeviceError, match=r"audio\.snapcast\.source"):
+        sink.probe()
+
+
+def test_a_pipe_that_nobody_reads_is_no_server(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    sink = SnapcastSink(AudioConfig(snapcast=SnapcastConfig(source=f"pipe://{tmp_path}/pipe")))
+    with pytest.raises(DeviceError, match="no Snapcast server reads"):
+        sink.start("a", SAMPLE_RATE)
