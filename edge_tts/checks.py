@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge_tts import chimes
 from edge_tts.app import build_synthesizer
 from edge_tts.config import Config, load_config
 from edge_tts.doors.mqtt_trial import try_broker
@@ -29,7 +30,12 @@ def run_checks(path: Path | None) -> list[Result]:
     except SpeechError as error:
         return [Result("config", False, str(error))]
     results = [Result("config", True, str(path) if path else "defaults")]
-    parts: dict[str, Callable[[Config], str]] = {"voice": _voice, "device": _device, "broker": _broker}
+    parts: dict[str, Callable[[Config], str]] = {
+        "voice": _voice,
+        "chime": _chime,
+        "device": _device,
+        "broker": _broker,
+    }
     for what, part in parts.items():
         try:
             results.append(Result(what, True, part(config)))
@@ -47,6 +53,13 @@ def _voice(config: Config) -> str:
     duration_s = sum(piece.audio.duration_s for piece in pieces)
     broken = [f"{name} cannot be used: {why}" for name, why in synthesizer.voices.installed.broken.items()]
     return "; ".join([f"{config.voices.default} speaks ({duration_s:.1f} s)", *broken])
+
+
+def _chime(config: Config) -> str:
+    audio = config.audio
+    if audio.chime is None:
+        return f"none is configured; there are: {', '.join(chimes.names(audio.sounds_dir))}"
+    return f"{audio.chime} lasts {chimes.read(audio.chime, audio.sounds_dir).duration_s:.1f} s"
 
 
 def _device(config: Config) -> str:

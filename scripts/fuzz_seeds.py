@@ -104,7 +104,8 @@ def voice_yaml() -> list[bytes]:
 
 def lexicon() -> list[bytes]:
     good = "Kerstin: Kärstin\nNAS: {arpabet: N AE1 S}\n重阳: {pinyin: chong2 yang2}\ngif: {ipa: dʒɪf, language: en}\n"
-    return [good.encode(), b"'1': one\n'[a': b\n", _YAML_TRAPS]
+    rules = "/(\\d+) ?PS\\b/: \\1 horsepower\n/(?i)(?P<n>a)b/: \\g<n>\n/ ?\\(.*?\\)/: ''\n"
+    return [good.encode(), rules.encode(), b"'1': one\n'[a': b\n", _YAML_TRAPS]
 
 
 @cache

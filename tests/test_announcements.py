@@ -160,18 +160,36 @@ async def test_quiet_hours_may_lower_the_volume_instead(config: Config, tmp_path
     )
 
 
-async def test_the_sender_is_told_of_quiet_hours(config: Config, broker: Mosquitto, phone: Phone) -> None:
-    """By the answer to their own topic, the event and the states."""
-    async with opened(at(quick(config, quiet_hours=quiet_now()), broker.port)):
+async def test_the_sender_is_told_whatever_becomes_of_it(
+    config: Config, broker: Mosquitto, phone: Phone
+) -> None:
+    """By the answer to their own topic with their own data, the event and the states."""
+    queue = QueueConfig(same_text_window_s=60.0)
+    config = quick(config, quiet_hours=quiet_now(lets_through="text"), queue=queue)
+    async with opened(at(config, broker.port)):
         await until(lambda: phone.latest("status") == "online")
-        phone.publish(f"{BASE}/say", "Psst.", ResponseTopic="reply/me", CorrelationData=b"\x00\x17")
-        await until(lambda: phone.payloads("reply/me"))
-        (answer,) = [message for message in phone.messages if message.topic == "reply/me"]
-        properties: Any = answer.properties
-        assert properties.CorrelationData == b"\x00\x17"
-        for told in (json.loads(answer.payload), await phone.event("muted")):
-            assert (told["event_type"], told["code"]) == ("muted", "quiet_hours")
+        requests: list[tuple[dict[str, Any], str, str | None]] = [
+            ({"text": "Psst.", "priority": "notification"}, "muted", "quiet_hours"),
+            ({"text": "Dinner."}, "finished", None),
+            ({"text": "Dinner."}, "superseded", "duplicate_text"),
+            ({"text": "Too late.", "at": "2026-11-20T12:00:00Z"}, "expired", "expired"),
+        ]
+        for number, (request, event_type, code) in enumerate(requests):
+            data = bytes([number, 0x17])
+            phone.publish(f"{BASE}/say", json.dumps(request), ResponseTopic="reply/me", CorrelationData=data)
+            answer = await answer_to(phone, data)
+            for told in (answer, await phone.event(event_type)):
+                assert (told["event_type"], told.get("code")) == (event_type, code)
         await until(lambda: phone.latest("quiet_hours") == "ON")
+
+
+async def answer_to(phone: Phone, data: bytes) -> dict[str, Any]:
+    def found() -> list[bytes]:
+        answers: list[Any] = [message for message in phone.messages if message.topic == "reply/me"]
+        return [answer.payload for answer in answers if answer.properties.CorrelationData == data]
+
+    await until(found, 20)
+    return dict(json.loads(found()[0]))
 
 
 # --- the same text once ------------------------------------------------------------------------------------

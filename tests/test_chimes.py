@@ -9,6 +9,7 @@ import pytest
 
 from edge_tts import chimes
 from edge_tts.audio import write_wav
+from edge_tts.checks import run_checks
 from edge_tts.errors import UnknownChimeError
 from edge_tts.speech import silence
 from scripts import chimes_run
@@ -56,6 +57,21 @@ def test_what_is_no_chime_is_refused_with_those_there_are(name: str, tmp_path: P
     write_wav(tmp_path / "outside.wav", silence(0.1, 8000))
     with pytest.raises(UnknownChimeError, match=r"there are: gong, bell, soft$"):
         chimes.read(name, tmp_path / "sounds")
+
+
+@pytest.mark.parametrize(
+    ("chime", "is_ok", "message"),
+    [
+        ("null", True, "none is configured; there are: gong, bell, soft"),
+        ("bell", True, "bell lasts 1.0 s"),
+        ("ding", False, "chime 'ding': there is none of that name; there are: gong, bell, soft"),
+    ],
+)
+def test_the_command_checks_what_is_configured(chime: str, is_ok: bool, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(f"audio: {{sink: null, chime: {chime}}}\nvoices: {{default: hum}}\nmqtt: {{url: null}}\n")
+    (result,) = [result for result in run_checks(path) if result.what == "chime"]
+    assert (result.is_ok, result.message) == (is_ok, message)
 
 
 def test_a_sound_that_is_too_long_or_broken_is_refused_with_the_reason(tmp_path: Path) -> None:

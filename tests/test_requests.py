@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies
 
-from edge_tts.audio import FORMATS
 from edge_tts.doors.base import (
     COMMANDS,
     json_object,
@@ -29,6 +28,7 @@ from edge_tts.errors import (
     RequestError,
     SpeechError,
 )
+from edge_tts.sound_files import FORMATS
 from edge_tts.speech import Emotion, EventType, Priority, SpeakRequest
 
 FULL = {
