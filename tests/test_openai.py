@@ -7,17 +7,21 @@ import io
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import httpx2 as httpx
 import numpy as np
 import openai
 import pytest
 import soundfile
+from aiohttp import ClientPayloadError
 
-from edge_tts.config import Config
+from edge_tts.config import Config, VoicesConfig
 from edge_tts.door_config import HttpConfig
 from edge_tts.doors.openai import VOICES
 from tests.doors_house import House, opened
+from tests.tiny_voices import build_piper
 
 TEXT = "The washing machine is done."
 DURATION_S = 0.06 * len(TEXT)
@@ -185,13 +189,6 @@ async def test_what_is_wrong_is_a_bad_request(
     assert len(str(caught.value.body["message"])) > 20  # type: ignore[index]
 
 
-async def test_whoever_reads_a_format_that_is_sent_whole_is_told_what_failed(
-    client: openai.AsyncOpenAI,
-) -> None:
-    with pytest.raises(openai.BadRequestError, match="expected one of mp3, opus, flac, wav, pcm"):
-        await client.audio.speech.create(input="Hi", model="tts-1", voice="alloy", response_format="aac")
-
-
 async def test_errors_of_the_guard_have_the_same_form(config: Config) -> None:
     async with opened(replace(config, http=HttpConfig(port=0, token="secret"))) as house:
         async with client_of(house, "wrong") as client:
@@ -224,3 +221,49 @@ async def test_hanging_up_stops_the_synthesis(client: openai.AsyncOpenAI, house:
     async with house.client.get("/healthz") as health:
         assert health.status == 200
     assert made_s() < len(LONG) * 0.06 / 2
+
+
+@pytest.fixture
+async def half_said(config: Config, tmp_path: Path) -> AsyncIterator[House]:
+    """A voice that reads letters, and says HALF to its middle."""
+    (tmp_path / "voices").mkdir()
+    build_piper(tmp_path / "voices" / "tiny.onnx", phoneme_type="text")
+    voices = VoicesConfig(default="tiny", folders=(tmp_path / "voices",))
+    async with opened(replace(config, voices=voices)) as house:
+        yield house
+
+
+HALF = "Hello there, this can be said. [[ həˈloʊ ]]."
+
+
+async def test_what_fails_in_the_middle_is_cut_not_ended(half_said: House) -> None:
+    # Whoever listened waited for the rest for ever.
+    async with half_said.client.post("/api/tts", json={"text": HALF}) as answer:
+        assert answer.status == 200
+        with pytest.raises(ClientPayloadError):
+            await answer.read()
+    async with client_of(half_said) as client:
+        speaking = client.audio.speech.with_streaming_response.create(
+            input=HALF, model="tts-1", voice="alloy", response_format="pcm"
+        )
+        async with speaking as streamed:
+            with pytest.raises(httpx.RemoteProtocolError):
+                await streamed.read()
+
+
+async def test_what_fails_in_the_middle_is_told_in_events(half_said: House) -> None:
+    async with client_of(half_said) as client:
+        speaking = client.audio.speech.with_streaming_response.create(
+            input=HALF, model="tts-1", voice="alloy", response_format="pcm", stream_format="sse"
+        )
+        async with speaking as answer:
+            events = [json.loads(line.removeprefix("data: ")) async for line in answer.iter_lines() if line]
+    assert [event["type"] for event in events[-2:]] == ["speech.audio.delta", "error"]
+    assert events[-1]["error"]["code"] == "unsupported_pronunciation"
+
+
+async def test_what_is_sent_whole_fails_with_a_status(half_said: House) -> None:
+    async with client_of(half_said) as client:
+        with pytest.raises(openai.BadRequestError) as caught:
+            await client.audio.speech.create(input=HALF, model="tts-1", voice="alloy", response_format="flac")
+    assert caught.value.code == "unsupported_pronunciation"
