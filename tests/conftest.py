@@ -10,6 +10,7 @@ import pytest
 from edge_tts.config import Config
 from tests.doors_house import House, hum_config
 from tests.doors_house import opened as opened_http
+from tests.house import PulseServer
 from tests.mosquitto import Mosquitto
 from tests.phone import Phone
 
@@ -23,6 +24,14 @@ def config(tmp_path: Path) -> Config:
 async def house(config: Config) -> AsyncIterator[House]:
     async with opened_http(config) as house:
         yield house
+
+
+@pytest.fixture(scope="module")
+def pulse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PulseServer]:
+    server = PulseServer(tmp_path_factory.mktemp("pulse"))
+    server.start()
+    yield server
+    server.stop()
 
 
 @pytest.fixture(scope="module")

@@ -39,14 +39,6 @@ LONG_TEXT = "Good morning. The washing machine is done, and the dryer needs elev
 
 
 @pytest.fixture(scope="module")
-def pulse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PulseServer]:
-    server = PulseServer(tmp_path_factory.mktemp("pulse"))
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
 def daemon(
     tmp_path_factory: pytest.TempPathFactory, pulse: PulseServer, broker: Mosquitto
 ) -> Iterator[Daemon]:

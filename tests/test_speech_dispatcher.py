@@ -65,14 +65,6 @@ class Dispatcher:
 
 
 @pytest.fixture(scope="module")
-def pulse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PulseServer]:
-    server = PulseServer(tmp_path_factory.mktemp("pulse"))
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
 def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     config = {"voices": {"default": "hum"}, "audio": {"sink": "null"}}
     with running_daemon(tmp_path_factory.mktemp("daemon"), config) as running:

@@ -4,7 +4,6 @@ is recorded."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +28,6 @@ from tests.wyoming_house import answer, pcm, received
 pytestmark = [pytest.mark.sound, pytest.mark.voice]
 
 TEXT = "The front door has been open for more than ten minutes."
-
-
-@pytest.fixture(scope="module")
-def pulse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PulseServer]:
-    server = PulseServer(tmp_path_factory.mktemp("pulse"))
-    server.start()
-    yield server
-    server.stop()
 
 
 async def announced(port: int, satellite_port: int) -> tuple[bytes, int]:
