@@ -21,7 +21,7 @@ from edge_tts.config import AudioConfig
 from edge_tts.errors import DeviceError
 from edge_tts.loudspeaker import OPEN_DEADLINE_S, Loudspeaker, unless
 from edge_tts.metrics import Metrics
-from edge_tts.others import Others
+from edge_tts.others import LIMIT_S, Others
 from edge_tts.sinks import AudioSink, open_sink
 from edge_tts.speech import Audio, Piece, silence
 from edge_tts.threads import OneThread, one_thread
@@ -146,10 +146,17 @@ class Player:
             first = await self._unless_interrupted(anext(pieces, None))
         if first is None:
             return
-        await self.others.quiet()
         sample_rate = await self.call(self.sink.wanted_rate, first.audio.sample_rate)
-        async for block in self._silence(start_s, sample_rate):
+        if start_s is None:
+            await self.others.quiet()
+        async for block in self._lead_in(sample_rate):
             yield block, False
+        if start_s is not None:
+            async for block in self._silence_until(start_s - LIMIT_S, sample_rate):
+                yield block, False
+            await self.others.quiet()
+            async for block in self._silence_until(start_s, sample_rate):
+                yield block, False
         if chime:
             for block in await self.call(all_blocks, chime, sample_rate):
                 yield block, False
@@ -163,14 +170,17 @@ class Player:
         for block in await self.call(blocks.rest):
             yield block, True
 
-    async def _silence(self, start_s: float | None, sample_rate: int) -> AsyncIterator[Audio]:
-        """For a device that wakes, and until what follows is heard at *start_s*."""
+    async def _lead_in(self, sample_rate: int) -> AsyncIterator[Audio]:
+        """Silence for a device that wakes."""
         if time.monotonic() - self._idle_since_s > self.config.lead_in_idle_s:
             lead_in_ms = self.config.lead_in_ms
             lead_in_s = await self.call(self.sink.lead_in_s) if lead_in_ms is None else lead_in_ms / 1000
             if lead_in_s:
                 yield silence(lead_in_s, sample_rate)
-        while start_s is not None:
+
+    async def _silence_until(self, start_s: float, sample_rate: int) -> AsyncIterator[Audio]:
+        """So much that what follows is heard at *start_s*."""
+        while True:
             ahead_s = await self.call(self.sink.ahead_s)
             early_s = start_s - time.monotonic() - (ahead_s or 0.0)
             if early_s < PUNCTUAL_S:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from edge_tts.metrics import Metrics
 from edge_tts.others import WAYS, Others, open_others
 from edge_tts.others.base import LIMIT_S, Change
 from edge_tts.player import Player
+from edge_tts.sinks import NullSink
 from edge_tts.speech import Audio, Piece
 from edge_tts.threads import OneThread, one_thread
 from tests.fake_sink import FakeSink
@@ -29,6 +31,7 @@ class FakeWay:
         self.done: list[str] = []
         self.error: OthersError | None = None
         self.hangs = False
+        self.was_quieted = asyncio.Event()
         self.was_given_back = asyncio.Event()
 
     async def quiet(self, known: Collection[str], keep: Callable[[list[Change]], None]) -> None:
@@ -36,6 +39,7 @@ class FakeWay:
         if "radio" not in known:
             keep([Change("radio", "music", 0.5)])
             self.done.append("quiet")
+            self.was_quieted.set()
 
     async def give_back(self, changes: Collection[Change]) -> None:
         await self._trouble()
@@ -179,3 +183,21 @@ async def test_nothing_configured_is_nothing_done() -> None:
         await others.quiet()
         others.release()
         assert others.problem is None
+
+
+async def test_music_plays_until_shortly_before_an_announcement_at_a_time(
+    way: FakeWay, others: Others, playback: OneThread
+) -> None:
+    """Its device is opened seconds before."""
+    player = Player(CONFIG, NullSink(0.1), Metrics(), playback, others)
+    start_s = time.monotonic() + 1.0
+    quieted_s: list[float] = []
+
+    async def note() -> None:
+        await way.was_quieted.wait()
+        quieted_s.append(time.monotonic())
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(note())
+        await player.play(pieces(), name="a", gain=lambda: 1.0, start_s=start_s)
+    assert start_s - 1.5 * LIMIT_S < quieted_s[0] < start_s

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from edge_tts.config import AudioConfig, Config
 from edge_tts.errors import OthersError
-from edge_tts.others.base import Others, Way
+from edge_tts.others.base import LIMIT_S, Others, Way
 from edge_tts.others.ducking import Ducking
 from edge_tts.others.pausing import Pausing
 from edge_tts.others.switching import Switching
@@ -22,7 +22,7 @@ WAYS: Mapping[str, Callable[[AudioConfig], Way]] = {
 }
 """By the names used in `audio.others`."""
 
-__all__ = ["WAYS", "Others", "open_others"]
+__all__ = ["LIMIT_S", "WAYS", "Others", "open_others"]
 
 
 @asynccontextmanager
