@@ -61,6 +61,14 @@ _REQUEST = {
 }  # fmt: skip
 
 
+SOUND_REQUESTS = (
+    '{"input": "Dinner is ready.", "voice": {"id": "anna"}, "speed": 1.5, "response_format": "opus"}',
+    "INPUT_TEXT=Gr%C3%BC%C3%9Fe&INPUT_TYPE=TEXT&OUTPUT_TYPE=AUDIO&AUDIO=WAVE_FILE&LOCALE=de&VOICE=anna",
+    '{"input": "Hi", "model": "tts-1", "instructions": "calm", "language": "en", "stream_format": "sse"}',
+    "INPUT_TEXT=Hi&INPUT_TYPE=SSML&effect_Rate_selected=on&effect_Rate_parameters=durScale:1.5;",
+)
+
+
 @cache
 def texts() -> tuple[str, ...]:
     """The written side of every golden table, and what is hostile."""

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from edge_tts.cache import EmbeddingCache
 from edge_tts.config import TextConfig, load_config
+from edge_tts.doors import marytts, openai
 from edge_tts.doors.base import error_json, json_object, request_from_json, request_from_payload, which_job
 from edge_tts.doors.wyoming_connection import Limits, read_event
 from edge_tts.errors import SpeechError
@@ -140,6 +141,16 @@ def run_fields(content: bytes) -> None:
         raise
 
 
+def run_sounds(content: bytes) -> None:
+    """Who asks for sound as OpenAI's clients or MaryTTS's do."""
+    door, _ = _chosen(content[:1], ("openai", "marytts"))
+    if door == "openai":
+        wanted = openai.wanted_sound(json_object(content[1:]))
+    else:
+        wanted = marytts.wanted_sound(marytts.form_fields(content[1:]))
+    wanted.request.text.encode()
+
+
 def run_wyoming(content: bytes) -> None:
     asyncio.run(_read_events(content))
 
@@ -210,6 +221,7 @@ def _after_choices(texts: Sequence[str], choices: int) -> list[bytes]:
 TARGETS: dict[str, Target] = {
     "fields": Target(run_fields, seeds.fields, 0.25),
     "wyoming": Target(run_wyoming, lambda: seeds.WYOMING, 0.03),
+    "sounds": Target(run_sounds, lambda: _after_choices(seeds.SOUND_REQUESTS, 2), 0.03),
     "sentences": Target(run_sentences, lambda: _after_choices(seeds.texts(), 4), 0.22),
     "ssml": Target(run_ssml, lambda: _after_choices(seeds.SSML, 4), 0.12),
     "markup": Target(run_markup, lambda: _after_choices(seeds.texts(), 4), 0.08),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import logging
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -52,7 +53,7 @@ class Mary:
 
     async def asked(self, path: str, **fields: str) -> tuple[int, str]:
         async with self.web.get(path, params=fields) as answer:
-            return answer.status, await answer.text()
+            return answer.status, await answer.text(errors="replace")
 
 
 @asynccontextmanager
@@ -225,6 +226,16 @@ async def test_hanging_up_stops_the_synthesis(mary: Mary) -> None:
     before_s = made_s()
     assert heard(await mary.speak("Hi"))[0] < 1
     assert made_s() - before_s < 10 < len(text) * 0.06 / 2
+
+
+async def test_no_log_shows_what_was_said(mary: Mary, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    for fields in ({}, {"LOCALE": "tlh"}, {"AUDIO": "MIDI"}, {"VOICE": "zyzzyva"}, {"INPUT_TYPE": "SSML"}):
+        await mary.asked("/process", **{"INPUT_TEXT": "The zyzzyva is done.", **fields})
+    assert caplog.records
+    assert "zyzzyva" not in "".join(
+        record.getMessage() for record in caplog.records if record.name.startswith("edge_tts")
+    )
 
 
 # Who is let in

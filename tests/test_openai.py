@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 import json
+import logging
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -267,3 +269,16 @@ async def test_what_is_sent_whole_fails_with_a_status(half_said: House) -> None:
         with pytest.raises(openai.BadRequestError) as caught:
             await client.audio.speech.create(input=HALF, model="tts-1", voice="alloy", response_format="flac")
     assert caught.value.code == "unsupported_pronunciation"
+
+
+async def test_no_log_shows_what_was_said(
+    client: openai.AsyncOpenAI, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    for fields in ({}, {"speed": 99}, {"voice": "zyzzyva"}, {"input": "zyzzyva " * 999}, {"language": "xx"}):
+        body = {"input": "The zyzzyva is done.", "model": "tts-1"} | fields
+        with contextlib.suppress(openai.BadRequestError):
+            await client.post("/audio/speech", body=body, cast_to=object)
+    assert "zyzzyva" not in "".join(
+        record.getMessage() for record in caplog.records if record.name.startswith("edge_tts")
+    )

@@ -69,25 +69,8 @@ class MaryTtsDoor:
         ]
 
     async def _process(self, request: web.Request) -> web.StreamResponse:
-        form = _form(await self._body(request))
-        fields = {**request.query, **form}
-        if not fields.get("INPUT_TEXT"):
-            raise InvalidFieldError("INPUT_TEXT", None, "the text to speak")
-        output = one_of("AUDIO")("OUTPUT_TYPE", fields.get("OUTPUT_TYPE") or "AUDIO")
-        input_type = one_of(*INPUT_TYPES)("INPUT_TYPE", fields.get("INPUT_TYPE") or "TEXT")
-        name = one_of(*_format_names())(output, fields.get("AUDIO") or "WAVE_FILE")
-        kind, _, ending = name.partition("_")
-        spoken = SpeakRequest(
-            FIELDS["text"]("INPUT_TEXT", fields["INPUT_TEXT"]),
-            format=INPUT_TYPES[input_type],
-            language=_optional("language", "LOCALE", fields),
-            speed=_speed("durScale", _effect(fields, "Rate", "durScale")),
-            source=SOURCE,
-        )
-        wanted = SoundRequest(
-            spoken, FORMATS[kind], is_streamed=ending == "STREAM", gain=_effect(fields, "Volume", "amount")
-        )
-        return await self._send(request, wanted, _optional("voice", "VOICE", fields))
+        fields = {**request.query, **form_fields(await self._body(request))}
+        return await self._send(request, wanted_sound(fields), _optional("voice", "VOICE", fields))
 
     async def _mimic3(self, request: web.Request) -> web.StreamResponse:
         query = request.query
@@ -172,12 +155,30 @@ def _text(content: bytes) -> str:
         raise RequestError(f"not UTF-8: {error.reason} at byte {error.start}") from error
 
 
-def _form(content: bytes) -> dict[str, str]:
+def form_fields(content: bytes) -> dict[str, str]:
     """What a form sends, whatever the media type says: Home Assistant's client says none."""
     try:
         return dict(parse_qsl(_text(content), errors="strict", max_num_fields=MAX_FIELDS))
     except ValueError as error:
         raise RequestError(f"no form: {error}; expected INPUT_TEXT=…&LOCALE=…, UTF-8") from error
+
+
+def wanted_sound(fields: Mapping[str, str]) -> SoundRequest:
+    """What is asked of /process, but for the voice; raises RequestError."""
+    if not fields.get("INPUT_TEXT"):
+        raise InvalidFieldError("INPUT_TEXT", None, "the text to speak")
+    one_of("AUDIO")("OUTPUT_TYPE", fields.get("OUTPUT_TYPE") or "AUDIO")
+    input_type = one_of(*INPUT_TYPES)("INPUT_TYPE", fields.get("INPUT_TYPE") or "TEXT")
+    kind, _, ending = one_of(*_format_names())("AUDIO", fields.get("AUDIO") or "WAVE_FILE").partition("_")
+    spoken = SpeakRequest(
+        FIELDS["text"]("INPUT_TEXT", fields["INPUT_TEXT"]),
+        format=INPUT_TYPES[input_type],
+        language=_optional("language", "LOCALE", fields),
+        speed=_speed("durScale", _effect(fields, "Rate", "durScale")),
+        source=SOURCE,
+    )
+    gain = _effect(fields, "Volume", "amount")
+    return SoundRequest(spoken, FORMATS[kind], is_streamed=ending == "STREAM", gain=gain)
 
 
 def _optional(field: str, given: str, fields: Mapping[str, str]) -> str | None:

@@ -69,7 +69,7 @@ class OpenAiRoutes:
         http_guard.check_media_type(request)
         content = await http_guard.read_body(request, self._config.max_body_bytes, self._deadlines.body_s)
         body = {name: value for name, value in json_object(content).items() if value is not None}
-        wanted = _sound(body)
+        wanted = wanted_sound(body)
         who, is_stand_in = await self._who(body)
         wanted = replace(wanted, request=replace(wanted.request, voice=who.voice, speaker=who.speaker))
         if is_stand_in:
@@ -127,7 +127,7 @@ class OpenAiRoutes:
         return web.json_response(_model(name))
 
 
-def _sound(body: Mapping[str, Any]) -> SoundRequest:
+def wanted_sound(body: Mapping[str, Any]) -> SoundRequest:
     """What *body* asks for, but for the voice; raises RequestError. Unknown fields are ignored."""
     if "input" not in body:
         raise InvalidFieldError("input", None, "the text to speak")
