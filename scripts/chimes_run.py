@@ -40,7 +40,7 @@ class Note:
     level: float = 1.0
 
 
-BAR = (Partial(1.0, 1.0, 0.26), Partial(2.0, 0.18, 0.16), Partial(3.98, 0.22, 0.09), Partial(9.1, 0.02, 0.03))
+BAR = (Partial(1.0, 1.0, 0.21), Partial(2.0, 0.18, 0.16), Partial(3.98, 0.22, 0.09), Partial(9.1, 0.02, 0.03))
 """A metal bar tuned as a vibraphone's."""
 
 WOOD = (Partial(1.0, 1.0, 0.15), Partial(3.93, 0.16, 0.035), Partial(9.3, 0.025, 0.015))
