@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
@@ -31,7 +32,7 @@ from edge_tts.text.languages import primary
 from edge_tts.text.lexicon import Lexicon
 from edge_tts.text.phonemes import Phonemizer
 from edge_tts.threads import end_process
-from edge_tts.voices import FIRST_WORDS, VoiceStore
+from edge_tts.voices import FIRST_WORDS, TRIAL_S, VoiceStore
 from edge_tts.watchdog import is_supervised, notify, watched
 
 if TYPE_CHECKING:
@@ -142,9 +143,12 @@ def rehearse(config: Config, synthesizer: Synthesizer, voice: str) -> None:
     language = config.voices.language or synthesizer.voices.spec(voice).languages[0]
     words = FIRST_WORDS.get(primary(language), FIRST_WORDS["en"])
     plan = synthesizer.plan(SpeakRequest(words), voice)
+    end_s = time.monotonic() + TRIAL_S
     for sentence in plan.sentences:
         for _ in synthesizer.voices.loaded(voice).model.synthesize(sentence):
-            pass
+            # A voice that needs minutes for it is not made quicker by them, and the start waits.
+            if time.monotonic() > end_s:
+                return
 
 
 def share_heaps() -> None:

@@ -51,7 +51,7 @@ def measure(config: Config, voice: str, threads: int, seconds: float) -> Pace:
         text = f"Number {number}: the washing machine in the kitchen is done, please take the laundry out tonight."
         start_s = time.perf_counter()
         for piece in synthesizer.render(synthesizer.plan(SpeakRequest(text), voice)):
-            if len(first_s) == number:
+            if len(first_s) == number and len(piece.audio.samples):
                 first_s.append(time.perf_counter() - start_s)
             audio_s += piece.audio.duration_s
         total_s += time.perf_counter() - start_s

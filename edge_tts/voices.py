@@ -271,6 +271,7 @@ def _first_rtf(voice: LoadedVoice) -> float | None:
 
 
 def _rtf_of(model: SpeechModel, sentence: Sentence) -> float | None:
+    """None if there was no sound within TRIAL_S."""
     start_s, audio_s = time.perf_counter(), 0.0
     for piece in model.synthesize(sentence):
         audio_s += piece.duration_s
