@@ -1,21 +1,24 @@
-"""A CosyVoice 3 voice of the published sizes with random weights, for scripts/bench_families: the matrix products of
-language model and flow in int8, as onnxruntime's dynamic quantization writes them; everything else float32.
+"""A CosyVoice 3 voice of the published sizes with random weights, for scripts/bench_families: in float32, and with the
+matrix products of language model and flow in int8, as onnxruntime's dynamic quantization writes them.
 
 HiFT is the small one of tests/tiny_cosyvoice: its share of the work (11 of some 400 GMAC for each second of sound) is
-left out, and so is that of the two graphs that hear clips. Its vocabulary has bytes only: three for a Chinese sign.
+left out, and so are the two graphs that hear clips and the table of text tokens (half a gigabyte that costs no time).
+Its vocabulary has bytes only: three for a Chinese sign.
 """
 
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import yaml
 
 from tests import tiny_cosyvoice
-from tests.tiny_cosyvoice import KEYS, N_LOGITS, UNITS
-from tests.tiny_emotivoice import FLOAT, INT, Inputs, norm, save
+from tests.tiny_cosyvoice import KEYS, UNITS
+from tests.tiny_emotivoice import FLOAT, Inputs, norm, save
 from tests.tiny_vits import GraphBuilder
 
 LLM_LAYERS, LLM_HEADS, LLM_WIDE, HEAD = 24, 14, 4864, 64
@@ -23,8 +26,17 @@ DIT_LAYERS, DIT_UNITS, DIT_HEADS = 22, 1024, 16
 END_AFTER = 200
 
 
-def product(b: GraphBuilder, x: str, n_in: int, n_out: int) -> str:
-    """x · W with W in int8."""
+class Products(GraphBuilder):
+    def __init__(self, seed: int, *, is_int8: bool) -> None:
+        super().__init__(seed)
+        self.is_int8 = is_int8
+
+
+def product(b: Products, x: str, n_in: int, n_out: int) -> str:
+    """x · W."""
+    if not b.is_int8:
+        drawn = b.random.standard_normal((n_in, n_out), np.float32)
+        return b.op("MatMul", x, b.weight(drawn / np.float32(np.sqrt(n_in))))
     small, scale, zero = b.ops("DynamicQuantizeLinear", x, n_outputs=3)
     weight = b.weight(b.random.integers(-127, 128, (n_in, n_out), np.int8))
     made = b.op("Cast", b.op("MatMulInteger", small, weight, zero), to=FLOAT)
@@ -43,14 +55,14 @@ def mixed(b: GraphBuilder, q: str, k: str, v: str, units: int) -> str:
     return b.op("Reshape", made, b.constant([0, 0, units], np.int64))
 
 
-def gated(b: GraphBuilder, x: str) -> str:
+def gated(b: Products, x: str) -> str:
     wide = product(b, x, UNITS, LLM_WIDE)
     wide = b.op("Mul", b.op("Mul", wide, b.op("Sigmoid", wide)), product(b, x, UNITS, LLM_WIDE))
     return product(b, wide, LLM_WIDE, UNITS)
 
 
-def backbone(path: Path, *, is_first: bool) -> None:
-    b = GraphBuilder(3)
+def backbone(path: Path, *, is_first: bool, is_int8: bool) -> None:
+    b = Products(3, is_int8=is_int8)
     x, kept = "inputs_embeds", []
     for layer in range(LLM_LAYERS):
         y = norm(b, x, UNITS)
@@ -82,8 +94,8 @@ def backbone(path: Path, *, is_first: bool) -> None:
     save(path, b, inputs, {"hidden": (x, FLOAT), "past": (past, FLOAT)})
 
 
-def estimator(path: Path) -> None:
-    b = GraphBuilder(8)
+def estimator(path: Path, *, is_int8: bool) -> None:
+    b = Products(8, is_int8=is_int8)
     wide: list[int | str] = [2, 80, "F"]
     time = b.op("Reshape", "t", b.constant([2, 1, 1], np.int64))
     speaker = b.op("Expand", b.op("Unsqueeze", "spks", b.constant([2], np.int64)), b.op("Shape", "x"))
@@ -104,22 +116,30 @@ def estimator(path: Path) -> None:
     save(path, b, inputs, {"estimator_out": (b.op("Mul", made, "mask"), FLOAT)})
 
 
-def table(path: Path, name: str, rows: int) -> None:
-    b = GraphBuilder(1)
-    weight = b.weight(b.random.random((rows, UNITS), np.float32) - np.float32(0.5))
-    save(path, b, {name: (INT, [1, "n"])}, {"embeddings": (b.op("Gather", weight, name), FLOAT)})
-
-
-def build(folder: Path) -> None:
+def build(folder: Path, *, is_int8: bool) -> None:
     tiny_cosyvoice.build(folder, end_after=END_AFTER)
-    table(folder / "text_embedding.onnx", "input_ids", tiny_cosyvoice.N_TEXT)
-    table(folder / "llm_speech_embedding.onnx", "token", N_LOGITS)
-    backbone(folder / "llm_backbone_initial.onnx", is_first=True)
-    backbone(folder / "llm_backbone_decode.onnx", is_first=False)
-    estimator(folder / "flow_estimator.onnx")
+    backbone(folder / "llm_backbone_initial.onnx", is_first=True, is_int8=is_int8)
+    backbone(folder / "llm_backbone_decode.onnx", is_first=False, is_int8=is_int8)
+    estimator(folder / "flow_estimator.onnx", is_int8=is_int8)
     path = folder / "voice.yaml"
     document = yaml.safe_load(path.read_text(encoding="utf-8"))
     document["sha256"] = {
         name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in document["files"].values()
     }
     path.write_text(yaml.safe_dump(document, allow_unicode=True, sort_keys=False), encoding="utf-8")
+
+
+def set_up(folder: Path, **settings: Any) -> None:
+    """The voice in *folder* with other settings."""
+    path = folder / "voice.yaml"
+    document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    document["cosyvoice"] |= settings
+    path.write_text(yaml.safe_dump(document, allow_unicode=True, sort_keys=False), encoding="utf-8")
+
+
+KINDS = {
+    "float32": partial(build, is_int8=False),
+    "8 bits": partial(build, is_int8=True),
+    "8 bits, stages kept": partial(set_up, keep_stages=True),
+    "8 bits, by blocks": partial(set_up, keep_stages=True, blocks=True),
+}

@@ -16,3 +16,13 @@ def test_a_family_is_measured_in_a_process_of_its_own_and_shown_beside_the_publi
     shown = table({"sambert": {"float32": own}}, threads=1)
     assert "as published* | 21.0 | 4.1" in shown
     assert f"| sambert, float32 | {own['load_s']:.1f} |" in shown
+
+
+def test_lines_of_other_families_stay(tmp_path: Path) -> None:
+    own = dict.fromkeys(("load_s", "first_s", "first_audio_s", "rtf", "per_minute", "peak_mb"), 1.0)
+    figures = own | {"stages": {"vocoder": 0.5}}
+    page = table({"sambert": {"float32": figures}, "cosyvoice": {"8 bits": figures}}, threads=1)
+    again = table({"cosyvoice": {"8 bits": figures | {"rtf": 9.0}}}, 1, page)
+    rows = [line for line in again.splitlines() if line.startswith(("| sambert, ", "| cosyvoice, "))]
+    assert [" 9.00 |" in row for row in rows] == [False, True]
+    assert again.count("- sambert, float32: vocoder 0.500") == 1
