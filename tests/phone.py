@@ -43,9 +43,11 @@ def ignored(service: Service, reason: str) -> float:
 
 
 class Phone:
-    """Another client of the broker: publishes, and collects everything below the base topic and `reply/`."""
+    """Another client of the broker: publishes, and collects everything below the base topic, `reply/` and *others*."""
 
-    def __init__(self, port: int, protocol: MQTTProtocolVersion = MQTTProtocolVersion.MQTTv5) -> None:
+    def __init__(
+        self, port: int, protocol: MQTTProtocolVersion = MQTTProtocolVersion.MQTTv5, *others: str
+    ) -> None:
         self.messages: list[MQTTMessage] = []
         self._client = Client(CallbackAPIVersion.VERSION2, protocol=protocol)
         self._client.on_message = lambda client, userdata, message: self.messages.append(message)
@@ -53,7 +55,7 @@ class Phone:
         self._client.on_subscribe = lambda *_: subscribed.set()
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
-        self._client.subscribe([("edge_tts/#", 1), ("reply/#", 1)])
+        self._client.subscribe([(topic, 1) for topic in ("edge_tts/#", "reply/#", *others)])
         assert subscribed.wait(10)
 
     def publish(self, topic: str, payload: bytes | str, *, retain: bool = False, **properties: Any) -> None:

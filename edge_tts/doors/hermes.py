@@ -66,11 +66,11 @@ class Hermes:
         """What is wrong with it becomes an error message of Hermes, and nothing else."""
         asked: Body = {"siteId": (self._sites or ("default",))[0]}
         try:
-            self._check_size(arrival)
             if _is_sound(arrival.topic):
                 asked = _asked_by_topic(arrival.topic)
                 await self._play(arrival, asked)
                 return
+            _check_size(arrival, self._config.mqtt.max_payload_bytes, "mqtt.max_payload_bytes")
             body = json_object(arrival.payload)
             asked = _asked(body)
             if self._sites and asked["siteId"] not in self._sites:
@@ -85,14 +85,6 @@ class Hermes:
             log.exception("unexpected error in a message on %s", arrival.topic)
             self._refuse(arrival, asked, SpeechError("an unexpected error; see the log"))
 
-    def _check_size(self, arrival: Arrival) -> None:
-        if _is_sound(arrival.topic):
-            limit_bytes, key = MAX_SOUND_BYTES, "of a sound"
-        else:
-            limit_bytes, key = self._config.mqtt.max_payload_bytes, "mqtt.max_payload_bytes"
-        if arrival.size_bytes > limit_bytes:
-            raise BodyTooLargeError(arrival.size_bytes, limit_bytes, key)
-
     async def _say(self, arrival: Arrival, body: Body, asked: Body) -> None:
         fields = {"text": body.get("text"), "language": body.get("lang")}
         request, _ = request_from_json(fields, source=SOURCE)
@@ -101,6 +93,7 @@ class Hermes:
         await self._service.submit(request, arrival.mark)
 
     async def _play(self, arrival: Arrival, asked: Body) -> None:
+        _check_size(arrival, MAX_SOUND_BYTES, "of a sound")
         request = SpeakRequest("", source=SOURCE, context=json.dumps(asked))
         # One at a time: of many that come at once few may wait, but all would be in memory.
         async with self._reading:
@@ -174,6 +167,11 @@ class Hermes:
         return self._publish(topic, json.dumps(body))
 
     async def close(self) -> None: ...
+
+
+def _check_size(arrival: Arrival, limit_bytes: int, which: str) -> None:
+    if arrival.size_bytes > limit_bytes:
+        raise BodyTooLargeError(arrival.size_bytes, limit_bytes, which)
 
 
 def _is_sound(topic: str) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from edge_tts.config import Config
-from edge_tts.doors.homeassistant_device import QUEUE_EXPIRES_S, config_topic, device_config
+from edge_tts.doors.homeassistant_device import config_topic, device_config
 from edge_tts.doors.mqtt_arrival import Arrival, Publish
 from edge_tts.service import Service, Update
 
@@ -31,14 +31,17 @@ class HomeAssistant:
         acknowledgement: Callable[[int], asyncio.Future[None]],
         tell_all: Callable[[], None],
         birth_s: float,
+        queue_s: float,
     ) -> None:
-        """*tell_all* publishes what every part has to tell; *birth_s* is the longest delay before it."""
+        """*tell_all* publishes what every part has to tell, at most *birth_s* after a birth; the length of the queue is
+        told every *queue_s*."""
         self._service = service
         self._config = config
         self._publish = publish
         self._acknowledgement = acknowledgement
         self._tell_all = tell_all
         self._birth_s = birth_s
+        self._queue_s = queue_s
         self._is_enabled = config.homeassistant.enabled
         self._topic = config_topic(config)
         self._told = _Told(config.state.folder / "homeassistant.json")
@@ -59,7 +62,8 @@ class HomeAssistant:
             self._birth = asyncio.create_task(self._answer_birth())
 
     async def _answer_birth(self) -> None:
-        await asyncio.sleep(random.uniform(0, self._birth_s))
+        # Every box of the house was asked at once; and it says so while it is still busy with what it knew before.
+        await asyncio.sleep(self._birth_s * random.uniform(0.5, 1.0))
         await self._service.voices()  # looks for new ones
         self._tell_all()
 
@@ -108,7 +112,7 @@ class HomeAssistant:
             if self._publish(topic, str(self._service.state.queue_length), retain=True) is not None:
                 self._keep_queue_known()
 
-        self._queue_timer = asyncio.get_running_loop().call_later(QUEUE_EXPIRES_S * 0.8, tell)
+        self._queue_timer = asyncio.get_running_loop().call_later(self._queue_s, tell)
 
     async def close(self) -> None:
         if self._queue_timer:

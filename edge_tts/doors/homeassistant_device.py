@@ -181,6 +181,13 @@ def _states(maker: _Maker) -> dict[str, Component]:
             device_class="problem",
             **DIAGNOSTIC,
         ),
+        **maker.entity(
+            "binary_sensor",
+            "quiet_hours",
+            "Quiet hours",
+            state_topic=maker.topic("quiet_hours"),
+            icon="mdi:weather-night",
+        ),
         **maker.entity("sensor", "queue", "Queue", state_topic=maker.topic("queue"), **queue, **DIAGNOSTIC),
         **maker.entity(
             "sensor",

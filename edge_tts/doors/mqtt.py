@@ -19,6 +19,7 @@ from paho.mqtt.enums import MQTTProtocolVersion
 from edge_tts.config import Config
 from edge_tts.doors.hermes import Hermes
 from edge_tts.doors.homeassistant import HomeAssistant
+from edge_tts.doors.homeassistant_device import QUEUE_EXPIRES_S
 from edge_tts.doors.mqtt_arrival import Arrival, Part, Seen, arrival_of
 from edge_tts.doors.mqtt_client import Broker, read_broker
 from edge_tts.doors.mqtt_connection import Connection, End
@@ -52,7 +53,10 @@ class Delays:
     """A connection that lasted so long was a good one: the next delay is the first one again."""
 
     birth_s: float = 3.0
-    """At most, before Home Assistant is told of us when it has started: every box of the house is asked at once."""
+    """At most, before Home Assistant is told of us when it has started."""
+
+    queue_s: float = 0.8 * QUEUE_EXPIRES_S
+    """Its length is told so often though it has not changed."""
 
 
 class MqttDoor:
@@ -65,7 +69,13 @@ class MqttDoor:
         self._delays = delays
         self._topics = Topics(service, config, self.publish)
         home = HomeAssistant(
-            service, config, self.publish, self._acknowledgement, self._publish_states, delays.birth_s
+            service,
+            config,
+            self.publish,
+            self._acknowledgement,
+            self._publish_states,
+            delays.birth_s,
+            delays.queue_s,
         )
         hermes = [Hermes(service, config, self.publish)] if config.hermes.enabled else []
         self._parts: list[Part] = [home, *hermes, self._topics]
