@@ -24,6 +24,7 @@ import yaml
 
 from edge_tts.app import build_synthesizer
 from edge_tts.config import CacheConfig, Config, MemoryConfig, StateConfig, VoicesConfig
+from edge_tts.convert.int8 import quantize
 from edge_tts.memory import peak_rss_bytes, rss_bytes
 from edge_tts.metrics import Metrics
 from edge_tts.speech import Audio, SpeakRequest
@@ -44,18 +45,11 @@ ARTICLE = {"peak_mb": 1100, "load_s": 21.0, "first_s": 4.1, "rtf": 1.0, "per_min
 
 def in_8_bits(folder: Path, roles: Sequence[str]) -> None:
     """Quantize the matrix products of the graphs in *roles* of the voice in *folder*, in place."""
-    from onnxruntime.quantization import QuantType, quantize_dynamic
-
     path = folder / "voice.yaml"
     document = yaml.safe_load(path.read_text(encoding="utf-8"))
     document.pop("sha256", None)
     for role in roles:
-        graph = folder / document["files"][role]
-        small = graph.with_suffix(".int8.onnx")
-        quantize_dynamic(
-            graph, small, op_types_to_quantize=["MatMul"], weight_type=QuantType.QInt8, per_channel=True
-        )
-        small.replace(graph)
+        document["files"][role] = quantize(folder / document["files"][role]).name
     path.write_text(yaml.safe_dump(document, allow_unicode=True), encoding="utf-8")
 
 

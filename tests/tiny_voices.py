@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import yaml
 from numpy.typing import NDArray
 
 from edge_tts.cache import EmbeddingCache
+from edge_tts.convert.planes import in_planes
 from edge_tts.metrics import Metrics
 from edge_tts.models import piper
 from edge_tts.models.base import ModelTools, SpeechModel, VoiceSpec
@@ -74,6 +76,16 @@ def heard(model: SpeechModel, said: Sentence) -> list[Audio]:
 def sound(model: SpeechModel, said: Sentence) -> Samples:
     pieces = list(model.synthesize(said))
     return np.concatenate([np.zeros(0, np.float32), *(piece.samples for piece in pieces)])
+
+
+def as_converted(folder: Path, role: str) -> None:
+    """Make the vocoder of the voice in *folder* what `edgetts convert` makes of one."""
+    path = folder / "voice.yaml"
+    document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    graph = folder / document["files"][role]
+    in_planes(graph)
+    document["sha256"][graph.name] = hashlib.sha256(graph.read_bytes()).hexdigest()
+    path.write_text(yaml.safe_dump(document, allow_unicode=True), encoding="utf-8")
 
 
 def tiny_spec(family: str, folder: Path) -> VoiceSpec:

@@ -93,7 +93,7 @@ def test_int8_is_for_the_style_encoder_alone(tmp_path: Path) -> None:
         path.stem: {node.op_type for node in onnx.load(path).graph.node}
         for path in (tmp_path / "voice").glob("*.onnx")
     }
-    assert "MatMulInteger" in operators.pop("embedding")
+    assert "MatMulInteger" in operators.pop("embedding.int8")
     assert len(operators) == 3
     assert not any("MatMulInteger" in found for found in operators.values())
     model = emotivoice.load(read_voice_yaml(tmp_path / "voice" / "voice.yaml"), make_tools())

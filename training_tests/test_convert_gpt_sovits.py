@@ -162,7 +162,7 @@ def test_older_checkpoints_carry_an_object(tmp_path: Path, monkeypatch: pytest.M
         saving.setitem(sys.modules, "utils", module)
         torch.save(document | {"config": hparams}, path)
     converter("gpt_sovits")(tmp_path / "published", tmp_path / "voice", int8=True)
-    stage = tmp_path / "voice" / "t2s_stage.onnx"
+    stage = tmp_path / "voice" / "t2s_stage.int8.onnx"
     assert b"MatMulInteger" in stage.read_bytes()
     assert len(sound(gpt_sovits.load(read_voice_yaml(tmp_path / "voice" / "voice.yaml"), tools()), replace(
         HELLO, references=(enrolled(tmp_path / "g", None, 200.0),)

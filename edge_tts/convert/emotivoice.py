@@ -21,7 +21,8 @@ from edge_tts.convert import ConversionError, checkpoints
 from edge_tts.convert.bert import Bert
 from edge_tts.convert.checkpoints import find
 from edge_tts.convert.emotivoice_networks import Decoder, Encoder, Vocoder
-from edge_tts.convert.graphs import Contract, quantize, write_graph
+from edge_tts.convert.graphs import Contract, write_graph, write_vocoder
+from edge_tts.convert.int8 import quantize
 
 LENGTHS = ({"n": 5, "T": 7, "F": 6}, {"n": 17, "T": 23, "F": 31})
 UNUSED = "am.alignment_module."
@@ -49,12 +50,13 @@ def convert(folder: Path, out: Path, *, int8: bool) -> None:
     out.mkdir(parents=True, exist_ok=True)
     for role, contract in contracts(settings, bert).items():
         examples = [_example(role, contract, lengths) for lengths in LENGTHS]
-        write_graph(out / FILES[role], parts[role], contract, examples)
-    if int8:
-        quantize(out / FILES["embedding"])
+        write = write_vocoder if role == "voc" else write_graph
+        write(out / FILES[role], parts[role], contract, examples)
     shutil.copyfile(tokens, out / FILES["tokens"])
     shutil.copyfile(find(folder, "vocab.txt", "vocabulary of SimBERT"), out / FILES["vocabulary"])
     files = {role: name for role, name in FILES.items() if role != "lexicon" or lexicon}
+    if int8:
+        files["embedding"] = quantize(out / FILES["embedding"]).name
     if lexicon:
         (out / FILES["lexicon"]).write_bytes(dictionary(lexicon.read_text(encoding="utf-8")))
     document = _description(out, files, speakers, int(settings["sr"]))

@@ -24,7 +24,8 @@ from edge_tts.convert.bert import Layers
 from edge_tts.convert.checkpoints import State, below, find
 from edge_tts.convert.gpt_sovits_sound import Latent, Vocoder
 from edge_tts.convert.gpt_sovits_tokens import Codes, Decoder, First, Hubert, Stage
-from edge_tts.convert.graphs import Contract, quantize, write_graph
+from edge_tts.convert.graphs import Contract, write_graph, write_vocoder
+from edge_tts.convert.int8 import quantize
 from edge_tts.text.gpt_sovits_symbols import N_LEARNED
 
 LENGTHS = (
@@ -79,9 +80,10 @@ def convert(folder: Path, out: Path, *, int8: bool) -> None:
     for role, network in networks.items():
         contract = all_contracts[role]
         examples = [_example(contract, lengths) for lengths in LENGTHS]
-        write_graph(out / f"{role}.onnx", network.eval(), contract, examples)
+        write = write_vocoder if role == "vocoder" else write_graph
+        write(out / f"{role}.onnx", network.eval(), contract, examples)
         if int8 and role in QUANTIZED:
-            quantize(out / f"{role}.onnx")
+            files[role] = quantize(out / f"{role}.onnx").name
     document = _description(out, files, vocoder, is_pro=latent.is_pro)
     (out / "voice.yaml").write_text(
         yaml.safe_dump(document, sort_keys=False, allow_unicode=True), encoding="utf-8"

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from edge_tts.convert import ConversionError
+from edge_tts.convert.planes import in_planes
 from edge_tts.models.session import open_session
 
 OPSET = 17
@@ -63,6 +64,17 @@ def write_graph(
             compare(path, network, example)
 
 
+def write_vocoder(
+    path: Path, network: nn.Module, contract: Contract, examples: Sequence[Mapping[str, Tensor]]
+) -> None:
+    """As `write_graph`, for a network that does little but convolve."""
+    write_graph(path, network, contract, examples)
+    in_planes(path)
+    with torch.no_grad():
+        for example in examples:
+            compare(path, network, example)
+
+
 def compare(path: Path, network: nn.Module, example: Mapping[str, Tensor]) -> None:
     """Raise ConversionError unless the graph in *path* says what *network* says."""
     said = open_session(path, None, threads=1).run({name: value.numpy() for name, value in example.items()})
@@ -75,12 +87,3 @@ def compare(path: Path, network: nn.Module, example: Mapping[str, Tensor]) -> No
                 f"{path}: its {name} {list(value.shape)} is {error:.2g} off what PyTorch says {list(expected.shape)}; "
                 f"up to {TOLERANCE} is rounding"
             )
-
-
-def quantize(path: Path) -> None:
-    """Matrix products of the graph in *path* as int8; convolutions stay, they would be slower and worse."""
-    from onnxruntime.quantization import QuantType, quantize_dynamic
-
-    quantize_dynamic(
-        path, path, op_types_to_quantize=["MatMul", "Gemm"], per_channel=True, weight_type=QuantType.QInt8
-    )

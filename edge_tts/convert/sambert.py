@@ -15,7 +15,8 @@ import yaml
 from torch import Tensor, nn
 
 from edge_tts.convert import ConversionError
-from edge_tts.convert.graphs import quantize, write_graph
+from edge_tts.convert.graphs import write_graph, write_vocoder
+from edge_tts.convert.int8 import quantize
 from edge_tts.convert.sambert_acoustic import Decoder, Duration, Encoder, PitchEnergy, Postnet
 from edge_tts.convert.sambert_graphs import contracts, examples
 from edge_tts.convert.sambert_vocoder import Vocoder, margins
@@ -66,11 +67,13 @@ def convert(folder: Path, out: Path, *, int8: bool) -> None:
     parts = networks(voice)
     out.mkdir(parents=True, exist_ok=True)
     for role, contract in contracts(sizes, params).items():
-        write_graph(out / f"{role}.onnx", parts[role], contract, examples(contract, params))
+        write = write_vocoder if role == "voc" else write_graph
+        write(out / f"{role}.onnx", parts[role], contract, examples(contract, params))
+    files = {**{role: f"{role}.onnx" for role in ROLES}, "host": "host.npz"}
     if int8:
-        quantize(out / "am_enc.onnx")
+        files["am_enc"] = quantize(out / files["am_enc"]).name
     np.savez(out / "host.npz", allow_pickle=False, **host(parts["pitch_energy"], voice))
-    document = description(out, voice)
+    document = description(out, voice, files)
     (out / "voice.yaml").write_text(
         yaml.safe_dump(document, sort_keys=False, allow_unicode=True), encoding="utf-8"
     )
@@ -209,10 +212,9 @@ def host(variance: nn.Module, voice: Published) -> dict[str, np.ndarray[Any, Any
     return {**{name: state[key].numpy() for name, key in names.items()}, **voice.arrays}
 
 
-def description(out: Path, voice: Published) -> dict[str, Any]:
+def description(out: Path, voice: Published, files: Mapping[str, str]) -> dict[str, Any]:
     """voice.yaml"""
     sizes, params = voice.sizes, voice.params
-    files = {**{role: f"{role}.onnx" for role in ROLES}, "host": "host.npz"}
     left, right = margins(params)
     speakers = [name.strip() for name in voice.acoustic["linguistic_unit"]["speaker_list"].split(",")]
     return {
@@ -220,7 +222,7 @@ def description(out: Path, voice: Published) -> dict[str, Any]:
         "family": "sambert",
         "languages": ["zh-CN", "en-US"],
         "sample_rate": voice.sample_rate,
-        "files": files,
+        "files": dict(files),
         "sha256": {name: hashlib.sha256((out / name).read_bytes()).hexdigest() for name in files.values()},
         "speakers": {
             name: number for number, name in enumerate(speakers[:1] if "se" in voice.arrays else speakers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -151,7 +152,7 @@ class Vocoder(nn.Module):
             if source is not None and self.source_downs is not None:
                 x = x + self.source_downs[level](source)
             blocks = self.conv_blocks[level * self.n_kernels : (level + 1) * self.n_kernels]
-            x = torch.stack([block(x) for block in blocks]).mean(0)
+            x = functools.reduce(torch.add, [block(x) for block in blocks]) / self.n_kernels
         return torch.tanh(self.conv_post(functional.leaky_relu(x)))
 
 

@@ -246,3 +246,15 @@ class HeldGraph:
 def hold(graph: GraphFile) -> HeldGraph:
     parts = weights.inlined(graph.content, graph.weights) if graph.weights else [graph.content]
     return HeldGraph(graph.path, graph.sha256, parts)
+
+
+def fold_constants(path: Path) -> None:
+    """Rewrite the graph in *path* without what can be computed beforehand, and with padding inside of convolutions."""
+    options = session_options(threads=1)
+    import onnxruntime
+
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    folded = path.with_suffix(".folded")
+    options.optimized_model_filepath = str(folded)
+    onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    folded.replace(path)

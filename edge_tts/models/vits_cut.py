@@ -104,7 +104,7 @@ def _decoder_input(graph: Graph) -> str:
             continue
         if node.op_type == "Conv":
             # Multi-speaker voices add a Conv of kernel 1 over the speaker embedding beside it.
-            if node.ints("kernel_shape") != [1]:
+            if node.ints("kernel_shape") not in ([1], [1, 1]):
                 return node.inputs[0]
         elif node.op_type in _POINTWISE:
             pending += node.inputs
@@ -172,11 +172,17 @@ def _is_along_channels(graph: Graph, node: Node) -> bool:
     )
 
 
+def _along_time(values: list[int], of_height: list[int]) -> list[int]:
+    """*values* of a convolution; of one over a plane of height 1, those of its width."""
+    is_plane = len(values) == 2 * len(of_height) and values[::2] == of_height
+    return values[1::2] if is_plane else values
+
+
 def _convolved(graph: Graph, node: Node, source: Reach) -> Reach:
     weight = graph.initializers.get(node.inputs[1])
-    kernel = node.ints("kernel_shape") or list(weight.dims[2:] if weight else [])
-    stride, dilation = (node.ints(name) or [1] for name in ("strides", "dilations"))
-    pads = node.ints("pads") or [0, 0]
+    kernel = _along_time(node.ints("kernel_shape") or list(weight.dims[2:] if weight else []), [1])
+    stride, dilation = (_along_time(node.ints(name) or [1], [1]) for name in ("strides", "dilations"))
+    pads = _along_time(node.ints("pads") or [0, 0], [0, 0])
     is_plain = [len(kernel), len(stride), len(dilation), len(pads)] == [1, 1, 1, 2]
     if not is_plain or node.text("auto_pad") not in ("", "NOTSET"):
         raise GraphError(f"it has a {node.op_type} over more than one axis, or padded by itself")
