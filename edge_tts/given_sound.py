@@ -130,7 +130,7 @@ def sound_of_file(content: bytes) -> GivenSound:
     BadSoundError or SoundTooLongError."""
     import soundfile  # only here: most boxes never get one
 
-    # Not a BytesIO: libsndfile's callbacks need memory that the unit forbids (audio.CompressedSound).
+    # Not a BytesIO: libsndfile's callbacks need memory that the unit forbids (sound_files).
     descriptor = os.memfd_create("sound", os.MFD_CLOEXEC)
     try:
         os.pwrite(descriptor, content, 0)

@@ -107,7 +107,7 @@ class References:
         self, name: str, clip: bytes, text: str, language: str | None, emotion: str | None
     ) -> Reference:
         """`add` of a sound file in memory."""
-        # Not a BytesIO: libsndfile's callbacks need memory that the unit forbids (audio.CompressedSound).
+        # Not a BytesIO: libsndfile's callbacks need memory that the unit forbids (sound_files).
         descriptor = os.memfd_create("clip", os.MFD_CLOEXEC)
         try:
             os.pwrite(descriptor, clip, 0)
