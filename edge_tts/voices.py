@@ -287,7 +287,7 @@ def _memory_bytes(spec: VoiceSpec) -> int:
 
 def _identity(spec: VoiceSpec) -> str:
     files = {path.name: spec.sha256.get(path.name) or path.stat().st_mtime_ns for path in spec.files.values()}
-    return digest(__version__, spec.name, spec.family, spec.gain_db, spec.emotions, files)
+    return digest(__version__, spec.name, spec.family, spec.gain_db, spec.emotions, files, spec.settings)
 
 
 def _stamp(spec: VoiceSpec) -> str:

@@ -92,6 +92,14 @@ def test_a_voice_copied_in_later_is_found(tmp_path: Path) -> None:
     assert voices.is_loaded("new")
 
 
+def test_what_a_voice_says_is_not_taken_for_what_it_said_with_other_settings(tmp_path: Path) -> None:
+    identities = set()
+    for settings in ({}, {"steps": 10}, {"steps": 5}):
+        write_voice(tmp_path / "v", cosyvoice=settings)
+        identities.add(store(tmp_path).identity("v"))
+    assert len(identities) == 3
+
+
 def test_the_least_recently_used_voice_makes_room(tmp_path: Path) -> None:
     for name in ("a", "b", "c"):
         folder = write_voice(tmp_path / name, name=name, files={"weights": "weights"})
