@@ -11,8 +11,6 @@ from onnx import TensorProto, helper
 
 from edge_tts.text.sambert_symbols import EMOTIONS, PHONES, SYLLABLE_FLAGS, TONES, WORD_FLAGS
 from tests.sambert_layers import (
-    FLOAT,
-    INT,
     MIDDLE,
     Sizes,
     attended,
@@ -20,12 +18,11 @@ from tests.sambert_layers import (
     flat,
     fsmn,
     heads,
-    linear,
     lstm,
-    norm,
     reshape,
     save,
 )
+from tests.tiny_emotivoice import FLOAT, INT, linear, norm
 from tests.tiny_vits import GraphBuilder
 
 

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
-from onnx import TensorProto, helper
 
+from tests import tiny_emotivoice
+from tests.tiny_emotivoice import FLOAT, linear, norm
 from tests.tiny_vits import GraphBuilder
 
-INT, FLOAT = TensorProto.INT64, TensorProto.FLOAT
 MIDDLE = "M"
 """Of a shape: as long as the input."""
 
@@ -73,29 +72,7 @@ def save(
     inputs: Mapping[str, tuple[int, Sequence[int | str]]],
     outputs: Mapping[str, str],
 ) -> None:
-    for name, made in outputs.items():
-        b.nodes.append(helper.make_node("Identity", [made], [name]))
-    graph = helper.make_graph(
-        b.nodes,
-        path.stem,
-        [helper.make_tensor_value_info(name, kind, shape) for name, (kind, shape) in inputs.items()],
-        [helper.make_tensor_value_info(name, FLOAT, None) for name in outputs],
-        b.weights,
-    )
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
-
-
-def linear(b: GraphBuilder, x: str, n_in: int, n_out: int) -> str:
-    return b.op(
-        "Add",
-        b.op("MatMul", x, b.random_weight(n_in, n_out, fan_in=n_in)),
-        b.random_weight(n_out, fan_in=100),
-    )
-
-
-def norm(b: GraphBuilder, x: str, n: int) -> str:
-    ones, zeros = b.weight(np.ones(n, np.float32)), b.weight(np.zeros(n, np.float32))
-    return b.op("LayerNormalization", x, ones, zeros, axis=-1)
+    tiny_emotivoice.save(path, b, inputs, {name: (made, FLOAT) for name, made in outputs.items()})
 
 
 def turned(b: GraphBuilder, x: str) -> str:

@@ -198,19 +198,25 @@ def res_block(b: GraphBuilder, x: str, channels: int, kernel: int) -> str:
     return x
 
 
-def vocoder(path: Path, s: Sizes) -> None:
-    b = GraphBuilder(4)
-    x = b.conv(b.op("Transpose", "logmel", perm=[0, 2, 1]), N_MELS, s.channels, 7)
-    channels = s.channels
-    for rate, kernel in zip(s.up_rates, s.up_kernels, strict=True):
+def hifi_gan(
+    b: GraphBuilder, x: str, channels: int, up: Sequence[tuple[int, int]], res_kernels: Sequence[int]
+) -> str:
+    """Samples in [-1, 1] of x [1, channels, F]; *up*: rates and kernels."""
+    for rate, kernel in up:
         weight = b.random_weight(channels, channels // 2, kernel, fan_in=channels * kernel // rate)
         pad = (kernel - rate) // 2
         shape: dict[str, Any] = {"kernel_shape": [kernel], "strides": [rate], "pads": [pad, pad]}
         x = b.op("ConvTranspose", b.op("LeakyRelu", x, alpha=0.1), weight, **shape)
         channels //= 2
-        blocks = [res_block(b, x, channels, kernel) for kernel in s.res_kernels]
+        blocks = [res_block(b, x, channels, size) for size in res_kernels]
         x = b.op("Mul", b.op("Add", b.op("Add", blocks[0], blocks[1]), blocks[2]), b.constant(1 / 3))
-    wave = b.op("Tanh", b.conv(b.op("LeakyRelu", x, alpha=0.01), channels, 1, 7))
+    return b.op("Tanh", b.conv(b.op("LeakyRelu", x, alpha=0.01), channels, 1, 7))
+
+
+def vocoder(path: Path, s: Sizes) -> None:
+    b = GraphBuilder(4)
+    x = b.conv(b.op("Transpose", "logmel", perm=[0, 2, 1]), N_MELS, s.channels, 7)
+    wave = hifi_gan(b, x, s.channels, list(zip(s.up_rates, s.up_kernels, strict=True)), s.res_kernels)
     save(path, b, {"logmel": (FLOAT, [1, "F", N_MELS])}, {"wav": (wave, FLOAT)})
 
 

@@ -24,9 +24,9 @@ from tests.tiny_emotivoice import (
     Inputs,
     attention,
     gelu,
+    hifi_gan,
     linear,
     norm,
-    res_block,
     save,
 )
 from tests.tiny_vits import GraphBuilder
@@ -103,16 +103,7 @@ def latent_of(b: GraphBuilder, g: str, n_person: int, s: Sizes, *, has_speed: bo
 def wave_of(b: GraphBuilder, z: str, g: str, n_person: int, s: Sizes) -> str:
     """[1, 1, F · 640]"""
     x = b.op("Add", b.conv(z, s.latent_channels, s.channels, 7), b.conv(g, n_person, s.channels, 1))
-    channels = s.channels
-    for rate, kernel in zip(s.up_rates, s.up_kernels, strict=True):
-        weight = b.random_weight(channels, channels // 2, kernel, fan_in=channels * kernel // rate)
-        pad = (kernel - rate) // 2
-        shape: dict[str, Any] = {"kernel_shape": [kernel], "strides": [rate], "pads": [pad, pad]}
-        x = b.op("ConvTranspose", b.op("LeakyRelu", x, alpha=0.1), weight, **shape)
-        channels //= 2
-        blocks = [res_block(b, x, channels, size) for size in s.res_kernels]
-        x = b.op("Mul", b.op("Add", b.op("Add", blocks[0], blocks[1]), blocks[2]), b.constant(1 / 3))
-    return b.op("Tanh", b.conv(b.op("LeakyRelu", x, alpha=0.01), channels, 1, 7))
+    return hifi_gan(b, x, s.channels, list(zip(s.up_rates, s.up_kernels, strict=True)), s.res_kernels)
 
 
 TEXT_AND_TOKENS: Inputs = {"text_seq": (INT, [1, "X"]), "pred_semantic": (INT, [1, 1, "n"])}

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from edge_tts.text.sambert_symbols import EMOTIONS
 from tests.sambert_acoustic import decoder, duration, encoder, pitch_energy, postnet
-from tests.sambert_layers import FLOAT, FULL, TINY, Sizes, nsf, reshape, save, with_vector
+from tests.sambert_layers import FULL, TINY, Sizes, nsf, reshape, save, with_vector
+from tests.tiny_emotivoice import FLOAT
 from tests.tiny_vits import GraphBuilder
 
 __all__ = ["FULL", "TINY", "Sizes", "build", "nsf", "with_vector"]
