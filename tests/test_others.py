@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -31,20 +31,24 @@ class FakeWay:
         self.done: list[str] = []
         self.error: OthersError | None = None
         self.hangs = False
+        self.is_gone = False
         self.was_quieted = asyncio.Event()
         self.was_given_back = asyncio.Event()
 
-    async def quiet(self, known: Collection[str], keep: Callable[[list[Change]], None]) -> None:
+    async def quiet(self, known: Mapping[str, Change], keep: Callable[[list[Change]], None]) -> None:
         await self._trouble()
         if "radio" not in known:
             keep([Change("radio", "music", 0.5)])
             self.done.append("quiet")
             self.was_quieted.set()
 
-    async def give_back(self, changes: Collection[Change]) -> None:
+    async def give_back(self, changes: Collection[Change]) -> list[Change]:
         await self._trouble()
         self.done.append(f"back {[change.before for change in changes]}")
+        if self.is_gone:
+            return list(changes)
         self.was_given_back.set()
+        return []
 
     async def _trouble(self) -> None:
         if self.hangs:
@@ -144,6 +148,19 @@ async def test_giving_back_is_tried_again(way: FakeWay, others: Others) -> None:
         await problem.wait()
         way.error = None
         await way.was_given_back.wait()
+
+
+async def test_who_is_gone_gets_it_back_when_he_is_there_again(way: FakeWay, tmp_path: Path) -> None:
+    path = tmp_path / "others.json"
+    way.is_gone = True
+    first = Others(way, path)
+    await first.quiet()
+    await first.close()
+    assert path.exists()
+    way.is_gone = False
+    await Others(way, path).close()
+    assert way.done == ["quiet", "back [0.5]", "back [0.5]"]
+    assert not path.exists()
 
 
 async def test_who_was_left_quiet_is_remembered_over_a_crash(way: FakeWay, tmp_path: Path) -> None:

@@ -6,8 +6,7 @@ import asyncio
 import json
 import logging
 import os
-from collections.abc import Callable, Collection, Coroutine
-from contextlib import suppress
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,7 +22,7 @@ IDLE_S = 1.0
 """They get back what they had after so long without an announcement: music does not pump in a series."""
 
 RETRY_S = (2.0, 10.0, 60.0)
-"""Pauses between attempts to give back, when somebody does not answer. Then the next announcement tries, or start."""
+"""Pauses between attempts to give back to who does not answer or is gone; then the next announcement or start tries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +42,13 @@ class Change:
 class Way(Protocol):
     """Both methods may be cancelled at any moment, and raise OthersError having done what they could."""
 
-    async def quiet(self, known: Collection[str], keep: Callable[[list[Change]], None]) -> None:
-        """Quiet everybody but the *known*; *keep* gets what is to be done before it is done."""
+    async def quiet(self, known: Mapping[str, Change], keep: Callable[[list[Change]], None]) -> None:
+        """Quiet everybody but the *known*, by name; *keep* gets what is to be done before it is done."""
         ...
 
-    async def give_back(self, changes: Collection[Change]) -> None:
-        """Undo *changes*, but for what somebody else has changed meanwhile."""
+    async def give_back(self, changes: Collection[Change]) -> list[Change]:
+        """Undo *changes*, but for what somebody else has changed meanwhile. Returns those of somebody who is gone and
+        may come back as we left him."""
         ...
 
 
@@ -78,7 +78,7 @@ class Others:
             # Music that is just coming back is quieted when it is back.
             await asyncio.wait({self._giving_back})
         self._cancel_timer()
-        await way.quiet(self._changes.keys(), self._keep)
+        await way.quiet(self._changes, self._add)
 
     def release(self) -> None:
         """No more sound for now: soon they get back what they had."""
@@ -100,15 +100,17 @@ class Others:
     async def _give_back(self, attempt: int) -> None:
         if self._way is None or not self._changes:
             return
-        if await self._attempt(self._way.give_back(self._changes.values())):
-            self._changes = {}
-            with suppress(OSError):
-                self._path.unlink(missing_ok=True)
-        elif not self._is_needed and attempt < len(RETRY_S):
+        await self._attempt(self._undo(self._way))
+        if not self._is_needed and attempt < len(RETRY_S):
             self._give_back_in(RETRY_S[attempt], attempt + 1)
 
-    async def _attempt(self, work: Coroutine[Any, Any, None]) -> bool:
-        """Whether it worked. Others are not worth an announcement: what goes wrong is told, not raised."""
+    async def _undo(self, way: Way) -> None:
+        left = await way.give_back(self._changes.values())
+        self._changes = {change.of: change for change in left}
+        self._keep()
+
+    async def _attempt(self, work: Coroutine[Any, Any, None]) -> None:
+        """Others are not worth an announcement: what goes wrong is told, not raised."""
         problem = None
         try:
             async with asyncio.timeout(LIMIT_S):
@@ -121,13 +123,19 @@ class Others:
             log.warning("other players: %s", problem)
         self.problem = problem
         self.on_problem(problem)
-        return problem is None
 
-    def _keep(self, changes: list[Change]) -> None:
+    def _add(self, changes: list[Change]) -> None:
         self._changes |= {change.of: change for change in changes}
+        self._keep()
+
+    def _keep(self) -> None:
+        """For the next run, should this one end badly."""
         document = json.dumps([asdict(change) for change in self._changes.values()])
         partial = self._path.with_suffix(".part")
         try:
+            if not self._changes:
+                self._path.unlink(missing_ok=True)
+                return
             self._path.parent.mkdir(parents=True, exist_ok=True)
             partial.write_text(document, encoding="utf-8")
             partial.replace(self._path)

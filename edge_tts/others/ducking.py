@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -35,34 +35,38 @@ class Ducking:
         self._connection = pulsectl_asyncio.PulseAsync
         self._factors = [10 ** (-config.duck_db * step / N_STEPS / CUBE_DB) for step in range(1, N_STEPS + 1)]
 
-    async def quiet(self, known: Collection[str], keep: Callable[[list[Change]], None]) -> None:
+    async def quiet(self, known: Mapping[str, Change], keep: Callable[[list[Change]], None]) -> None:
         async with self._server() as server:
-            streams = {
-                name: stream
+            new = [
+                (stream, self._volume_before(stream, known.values()))
                 for stream in await server.sink_input_list()
-                if stream.volume.values and not _is_ours(stream)
-                if (name := _name_of(stream)) not in known
-            }
-            if not streams:
-                return
-            before = {name: list(stream.volume.values) for name, stream in streams.items()}
-            keep([Change(name, _kind_of(stream), before[name]) for name, stream in streams.items()])
-            await self._fade(server, [(streams[name], before[name]) for name in streams], self._factors)
+                if stream.volume.values and not _is_ours(stream) and _name_of(stream) not in known
+            ]
+            if new:
+                keep([Change(_name_of(stream), _kind_of(stream), before) for stream, before in new])
+            await self._fade(server, new, self._factors)
 
-    async def give_back(self, changes: Collection[Change]) -> None:
+    def _volume_before(self, stream: Any, known: Collection[Change]) -> list[float]:
+        """Its own; or that of one of its kind that ended while it was low: this one began so."""
+        gone = [
+            change.before for change in known if _is_kin(stream, change) and self._is_lowered(stream, change)
+        ]
+        return gone[0] if gone else list(stream.volume.values)
+
+    async def give_back(self, changes: Collection[Change]) -> list[Change]:
         async with self._server() as server:
             streams = await server.sink_input_list()
             lowered: list[tuple[Any, list[float]]] = []
-            gone = []
+            gone = {}
             for change in changes:
                 # A player that went on to its next piece has a new stream, with the volume that we left.
                 same = [stream for stream in streams if _name_of(stream) == change.of]
-                same = same or [each for each in streams if change.kind and _kind_of(each) == change.kind]
+                same = same or [stream for stream in streams if _is_kin(stream, change)]
                 lowered += [(stream, change.before) for stream in same if self._is_lowered(stream, change)]
-                if not same:
-                    gone.append(change)
+                if not same and change.kind:
+                    gone.setdefault(change.kind, change)
             await self._fade(server, lowered, [*reversed(self._factors[:-1]), 1.0])
-            await self._correct_memory(server, gone)
+            return await self._not_remembered(server, gone) if gone else []
 
     async def _fade(
         self, server: Any, streams: Sequence[tuple[Any, list[float]]], factors: Sequence[float]
@@ -82,17 +86,19 @@ class Ducking:
         level, before = max(stream.volume.values), max(change.before)
         return any(abs(level - before * factor) < TOLERANCE for factor in self._factors)
 
-    async def _correct_memory(self, server: Any, gone: Sequence[Change]) -> None:
-        """The server remembers volumes of streams that ended (module-stream-restore), for the next of the same kind."""
-        if not gone:
-            return
-        with suppress(self._library.PulseOperationFailed):  # it has no such module
+    async def _not_remembered(self, server: Any, gone: Mapping[str, Change]) -> list[Change]:
+        """Corrects what PulseAudio remembers for the next stream of a kind (module-stream-restore). PipeWire does not
+        show what it remembers: returns what is to be given back to that stream."""
+        try:
             remembered = {entry.name: entry for entry in await server.stream_restore_list()}
-            for change in gone:
-                entry = remembered.get(change.kind)
-                if entry is not None and entry.volume.values and self._is_lowered(entry, change):
-                    _scale(entry.volume, change.before, 1.0)
-                    await server.stream_restore_write(entry, mode="replace")
+        except self._library.PulseOperationFailed:
+            return []  # nothing is remembered
+        for entry in remembered.values():
+            change = gone.get(entry.name)
+            if change and entry.volume.values and self._is_lowered(entry, change):
+                _scale(entry.volume, change.before, 1.0)
+                await server.stream_restore_write(entry, mode="replace")
+        return [change for kind, change in gone.items() if kind not in remembered]
 
     @asynccontextmanager
     async def _server(self) -> AsyncIterator[Any]:
@@ -123,6 +129,10 @@ def _is_ours(stream: Any) -> bool:
 def _name_of(stream: Any) -> str:
     """A server that was started again counts from the start."""
     return f"{stream.index} {stream.proplist.get('application.process.id', '')} {_kind_of(stream)}"
+
+
+def _is_kin(stream: Any, change: Change) -> bool:
+    return bool(change.kind) and _kind_of(stream) == change.kind
 
 
 def _kind_of(stream: Any) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Collection, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,7 +31,7 @@ class Pausing:
 
         self._library = dbus_fast
 
-    async def quiet(self, known: Collection[str], keep: Callable[[list[Change]], None]) -> None:
+    async def quiet(self, known: Mapping[str, Change], keep: Callable[[list[Change]], None]) -> None:
         async with self._bus() as bus:
             owners = await self._players(bus)
             states = await self._states(bus, owners.values())
@@ -45,12 +45,13 @@ class Pausing:
             await self._command(bus, "Pause", playing.values())
             _complain(name for name, owner in owners.items() if states[owner] is None)
 
-    async def give_back(self, changes: Collection[Change]) -> None:
+    async def give_back(self, changes: Collection[Change]) -> list[Change]:
         """Only players that are still there (`before` is their address) and still paused."""
         async with self._bus() as bus:
             states = await self._states(bus, [change.before for change in changes])
             await self._command(bus, "Play", [owner for owner, state in states.items() if state == "Paused"])
             _complain(change.kind for change in changes if states[change.before] is None)
+            return []
 
     async def _players(self, bus: MessageBus) -> dict[str, str]:
         """Name → address of each player on the bus."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -20,7 +20,7 @@ class Switching:
     def __init__(self, config: AudioConfig) -> None:
         self._config = config.snapcast
 
-    async def quiet(self, known: Collection[str], keep: Callable[[list[Change]], None]) -> None:
+    async def quiet(self, known: Mapping[str, Change], keep: Callable[[list[Change]], None]) -> None:
         async with self._control() as control:
             groups = await self._groups(control)
             elsewhere = [Change(group, "group", stream) for group, stream in groups.items()]
@@ -32,12 +32,13 @@ class Switching:
             for each in changes:
                 await control.ask("Group.SetStream", id=each.of, stream_id=self._config.stream)
 
-    async def give_back(self, changes: Collection[Change]) -> None:
+    async def give_back(self, changes: Collection[Change]) -> list[Change]:
         async with self._control() as control:
             groups = await self._groups(control)
             for each in changes:
                 if groups.get(each.of) == self._config.stream:
                     await control.ask("Group.SetStream", id=each.of, stream_id=each.before)
+            return []
 
     async def _groups(self, control: _Control) -> dict[str, str]:
         """The stream of each group."""
