@@ -415,7 +415,7 @@ def test_a_mel_of_another_length_is_another_contract(tiny: VoiceSpec) -> None:
     person = known(model, model._whom(HELLO))
     none = np.zeros((80, 0), np.float32)
     with pytest.raises(SynthesisError, match="at most 15000"):
-        next(model._speaker.longer(none, [5] * 7500, 15000, person))
+        next(model._maker.longer(none, [5] * 7500, 15000, person))
 
 
 @pytest.mark.parametrize(

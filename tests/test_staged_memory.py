@@ -8,9 +8,10 @@ from pathlib import Path
 
 import onnx
 import pytest
+import yaml
 from onnx import TensorProto, helper
 
-from edge_tts.errors import MemoryBudgetError
+from edge_tts.errors import MemoryBudgetError, VoiceLoadError
 from edge_tts.memory import release_memory, rss_bytes
 from edge_tts.metrics import Metrics
 from edge_tts.models import OPEN_BYTES, cosyvoice
@@ -117,3 +118,13 @@ def test_the_budget_lets_in_what_fits_in_turn(heavy: VoiceSpec) -> None:
     release_memory()
     with pytest.raises(MemoryBudgetError, match=f"needs about {needed >> 20} MB"):
         store(rss_bytes() + needed - (16 << 20)).loaded("heavy")
+
+
+def test_settings_that_are_none_are_refused_by_name(tmp_path: Path) -> None:
+    spec = tiny_cosyvoice_spec(tmp_path / "voices" / "v")
+    path = spec.folder / "voice.yaml"
+    document = yaml.safe_load(path.read_text(encoding="utf-8")) | {"cosyvoice": ["keep_stages"]}
+    path.write_text(yaml.safe_dump(document), encoding="utf-8")
+    store = VoiceStore((tmp_path / "voices",), make_tools(), 1 << 40, Metrics())
+    with pytest.raises(VoiceLoadError, match="cosyvoice"):
+        store.loaded("v")

@@ -18,7 +18,7 @@ from edge_tts.models.base import ModelTools, VoiceSpec
 from edge_tts.models.cosyvoice_files import Settings, Stages
 from edge_tts.models.cosyvoice_frontend import Reader
 from edge_tts.models.cosyvoice_layout import FRAMES_PER_TOKEN, first
-from edge_tts.models.cosyvoice_sound import SAMPLE_RATE, Speaker
+from edge_tts.models.cosyvoice_sound import SAMPLE_RATE, SoundMaker
 from edge_tts.models.cosyvoice_speech import Prompt
 from edge_tts.models.packs import Packs, recorded
 from edge_tts.speech import NEUTRAL, Audio, Explanation, Reference, Sentence
@@ -50,7 +50,7 @@ class CosyVoice:
         self._reader = reader
         self._clip = clip
         self._stages = Stages(spec, tools, self._layout, keep=settings.keep_stages)
-        self._speaker = Speaker(tools, self._layout, self._stages, settings, spec.gain_db)
+        self._maker = SoundMaker(tools, self._layout, self._stages, settings, spec.gain_db)
 
     def synthesize(self, sentence: Sentence) -> Iterator[Audio]:
         text, warnings = self._reader.ids(sentence)
@@ -62,7 +62,7 @@ class CosyVoice:
         person = self._packs.of(clip, self._hear)
         for start in range(0, len(text), MAX_TEXT_TOKENS):
             prompt = self._prompt(sentence, text[start : start + MAX_TEXT_TOKENS], clip, person)
-            yield from self._speaker.say(prompt, person, sentence.prosody.speed)
+            yield from self._maker.say(prompt, person, sentence.prosody.speed)
 
     def explain(self, sentence: Sentence) -> Explanation:
         ids, warnings = self._reader.ids(sentence)

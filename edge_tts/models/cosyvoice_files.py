@@ -113,7 +113,9 @@ def check_files(spec: VoiceSpec, layout: Layout) -> None:
 
 def open_bytes(spec: VoiceSpec) -> int:
     """Size of the files that are open at once."""
-    if (spec.settings.get("cosyvoice") or {}).get("keep_stages"):
+    # Asked before the settings are checked.
+    settings = spec.settings.get("cosyvoice")
+    if isinstance(settings, Mapping) and settings.get("keep_stages"):
         return spec.size_bytes
     return opening.open_bytes(spec, layout_of(spec).stages.values())
 
@@ -137,7 +139,8 @@ def _read_table(spec: VoiceSpec, role: str) -> Floats:
     content = read_verified(path, spec.sha256.get(path.name)).content
     try:
         return np.asarray(np.load(io.BytesIO(content), allow_pickle=False), np.float32)
-    except (ValueError, EOFError, TypeError) as error:
+    # Of a damaged header numpy makes room for what it promises.
+    except (ValueError, EOFError, TypeError, MemoryError) as error:
         raise VoiceLoadError(path, f"is no table of numbers (.npy): {error}") from error
 
 

@@ -45,8 +45,8 @@ AT_WORK = Audio(np.zeros(0, np.float32), SAMPLE_RATE)
 
 
 @dataclass(frozen=True)
-class Speaker:
-    """Says one text after the other."""
+class SoundMaker:
+    """Of a voice: one text after the other."""
 
     tools: ModelTools
     layout: Layout
@@ -104,12 +104,12 @@ class Speaker:
 class _Vocoder:
     """Of one text."""
 
-    def __init__(self, speaker: Speaker) -> None:
-        self._margin = speaker.settings.margin_frames
-        self._hift: Hift = speaker.layout.hift(speaker.stages, self._margin)
-        self._keeper = LevelKeeper(speaker.gain_db, SAMPLE_RATE)
-        self._sizes = PIECE_FRAMES if speaker.tools.stream else (MAX_FRAMES,)
-        self._tools = speaker.tools
+    def __init__(self, maker: SoundMaker) -> None:
+        self._margin = maker.settings.margin_frames
+        self._hift: Hift = maker.layout.hift(maker.stages, self._margin)
+        self._keeper = LevelKeeper(maker.gain_db, SAMPLE_RATE)
+        self._sizes = PIECE_FRAMES if maker.tools.stream else (MAX_FRAMES,)
+        self._tools = maker.tools
         self._n_heard = 0
 
     def sound(self, mel: Floats, *, is_last: bool) -> Iterator[Audio]:
