@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +11,9 @@ from edge_tts import chimes
 from edge_tts.app import build_synthesizer
 from edge_tts.config import Config, load_config
 from edge_tts.doors.mqtt_trial import try_broker
-from edge_tts.errors import SpeechError
+from edge_tts.errors import OthersError, SpeechError
 from edge_tts.metrics import Metrics
+from edge_tts.others import WAYS, Others
 from edge_tts.sinks import open_sink
 from edge_tts.speech import SpeakRequest
 
@@ -34,6 +36,7 @@ def run_checks(path: Path | None) -> list[Result]:
         "voice": _voice,
         "chime": _chime,
         "device": _device,
+        "others": _others,
         "broker": _broker,
     }
     for what, part in parts.items():
@@ -72,6 +75,23 @@ def _device(config: Config) -> str:
     finally:
         sink.close()
     return f"{config.audio.sink} {config.audio.device or 'default'} opens at {sample_rate} Hz"
+
+
+def _others(config: Config) -> str:
+    """Quiet other players for a moment, as before an announcement."""
+    if config.audio.others == "none":
+        return "left alone (audio.others)"
+
+    async def quiet() -> str | None:
+        others = Others(WAYS[config.audio.others](config.audio))
+        await others.quiet()
+        problem = others.problem
+        await others.close()
+        return problem
+
+    if problem := asyncio.run(quiet()):
+        raise OthersError(problem)
+    return f"audio.others: {config.audio.others} works"
 
 
 def _broker(config: Config) -> str:

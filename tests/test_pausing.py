@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from edge_tts.checks import run_checks
 from edge_tts.config import AudioConfig
 from edge_tts.others import Others
 from edge_tts.others.base import LIMIT_S
@@ -121,3 +122,18 @@ async def _commanded(player: MprisPlayer, commands: list[str]) -> None:
         while player.commands != commands:
             player.commanded.clear()
             await player.commanded.wait()
+
+
+async def test_a_check_says_whether_players_can_be_paused(
+    tmp_path: Path, player: Starter, bus: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config.yaml").write_text("audio: {sink: null, others: pause}\nvoices: {default: hum}")
+    radio = await player("radio", "Playing")
+    said = []
+    for address in (bus, "unix:path=/nowhere/bus"):
+        monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", address)
+        results = await asyncio.to_thread(run_checks, tmp_path / "config.yaml")
+        said += [(each.is_ok, each.message) for each in results if each.what == "others"]
+    assert said[0] == (True, "audio.others: pause works")
+    assert not said[1][0]
+    assert radio.commands == ["Pause", "Play"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import os
 from collections.abc import Callable, Collection, Coroutine, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -53,7 +52,7 @@ class Way(Protocol):
 
 
 class Others:
-    def __init__(self, way: Way | None = None, path: Path = Path(os.devnull)) -> None:
+    def __init__(self, way: Way | None = None, path: Path | None = None) -> None:
         """*path* remembers what must be undone if this process cannot."""
         self.problem: str | None = None
         self.on_problem: Callable[[str | None], None] = lambda message: None
@@ -61,7 +60,7 @@ class Others:
 
         self._way = way
         self._path = path
-        self._changes: dict[str, Change] = self._kept() if way else {}
+        self._changes = self._kept()
         self._is_needed = False
         self._timer: asyncio.TimerHandle | None = None
         self._giving_back: asyncio.Task[None] | None = None
@@ -130,6 +129,8 @@ class Others:
 
     def _keep(self) -> None:
         """For the next run, should this one end badly."""
+        if self._path is None:
+            return
         document = json.dumps([asdict(change) for change in self._changes.values()])
         partial = self._path.with_suffix(".part")
         try:
@@ -145,7 +146,8 @@ class Others:
     def _kept(self) -> dict[str, Change]:
         """What an earlier run did and did not undo."""
         try:
-            changes = [Change(**each) for each in json.loads(self._path.read_text(encoding="utf-8"))]
+            document = "[]" if self._path is None else self._path.read_text(encoding="utf-8")
+            changes = [Change(**each) for each in json.loads(document)]
             return {change.of: change for change in changes}
         except FileNotFoundError:
             return {}

@@ -57,7 +57,7 @@ class Ducking:
         async with self._server() as server:
             streams = await server.sink_input_list()
             lowered: list[tuple[Any, list[float]]] = []
-            gone = {}
+            gone: dict[str, Change] = {}
             for change in changes:
                 # A player that went on to its next piece has a new stream, with the volume that we left.
                 same = [stream for stream in streams if _name_of(stream) == change.of]
