@@ -140,6 +140,19 @@ async def test_mimic_3(mary: Mary) -> None:
         assert heard(await answer.read())[0] == pytest.approx(DURATION_S, abs=0.02)
 
 
+async def test_mimic_3_as_openhab_asks_it(mary: Mary) -> None:
+    async with mary.web.get("/api/voices") as answer:
+        assert {"key": "hum", "name": "hum", "language": "en_US", "speakers": []} in await answer.json()
+    ssml = {"Content-Type": "application/ssml+xml", "Accept": "audio/wav"}
+    text = '<speak>One.<break time="2s"/>Two.</speak>'
+    path = "/api/tts?voice=hum&noiseScale=0.667&noiseW=0.8&lengthScale=1.0&audioTarget=client"
+    async with mary.web.post(path, data=text, headers=ssml) as answer:
+        content = await answer.read()
+        # Without a length it is no answer to openHAB.
+        assert int(answer.headers["Content-Length"]) == len(content)
+        assert heard(content)[0] > 2
+
+
 async def test_lists(mary: Mary) -> None:
     assert "hum en_US NA hum" in (await mary.asked("/voices"))[1].splitlines()
     assert "en_US" in (await mary.asked("/locales"))[1].splitlines()

@@ -115,11 +115,22 @@ async def opened_sound(service: Service, wanted: SoundRequest) -> AsyncIterator[
 async def send_sound(service: Service, request: web.Request, wanted: SoundRequest) -> web.StreamResponse:
     async with opened_sound(service, wanted) as sound:
         response = web.StreamResponse(headers=sound.headers)
+        blocks = sound.blocks
+        if not wanted.is_streamed:
+            # Nothing of it exists before all does, and openHAB takes no file whose length it is not told.
+            whole = [block async for block in blocks]
+            response.content_length = sum(map(len, whole))
+            blocks = _each(whole)
         await response.prepare(request)
-        async for block in sound.blocks:
+        async for block in blocks:
             await response.write(block)
         await response.write_eof()
         return response
+
+
+async def _each(blocks: list[bytes]) -> AsyncIterator[bytes]:
+    for block in blocks:
+        yield block
 
 
 def _headers(service: Service, wanted: SoundRequest, sample_rate: int) -> dict[str, str]:

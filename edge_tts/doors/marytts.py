@@ -63,6 +63,7 @@ class MaryTtsDoor:
             # Mimic 3, which was the same to most programs, has this as well.
             web.get("/api/tts", self._mimic3),
             web.post("/api/tts", self._mimic3),
+            web.get("/api/voices", self._mimic3_voices),
             web.get("/voices", self._voices),
             web.get("/locales", self._locales),
             *(web.get(f"/{name}", _fixed(lines)) for name, lines in lists.items()),
@@ -75,13 +76,32 @@ class MaryTtsDoor:
     async def _mimic3(self, request: web.Request) -> web.StreamResponse:
         query = request.query
         text = query.get("text") or _text(await self._body(request))
+        is_ssml = (
+            query.get("ssml", "").lower() in ("1", "true") or request.content_type == "application/ssml+xml"
+        )
         spoken = SpeakRequest(
             FIELDS["text"]("text", text),
-            format="ssml" if query.get("ssml", "").lower() in ("1", "true") else "text",
+            format="ssml" if is_ssml else "text",
             speed=_speed("lengthScale", _number("lengthScale", query.get("lengthScale") or "1")),
             source=SOURCE,
         )
-        return await self._send(request, SoundRequest(spoken, "wav"), _optional("voice", "voice", query))
+        # Whole: openHAB wants to know its length.
+        wanted = SoundRequest(spoken, "wav", is_streamed=False)
+        return await self._send(request, wanted, _optional("voice", "voice", query))
+
+    async def _mimic3_voices(self, request: web.Request) -> web.Response:
+        await self._service.voices()
+        return web.json_response(
+            [
+                {
+                    "key": who.voice,
+                    "name": who.voice,
+                    "language": _locale(self._languages(who)[0]),
+                    "speakers": [who.speaker] if who.speaker else [],
+                }
+                for who in everybody(self._service)
+            ]
+        )
 
     async def _send(self, request: web.Request, wanted: SoundRequest, name: str | None) -> web.StreamResponse:
         """By the voice *name*; where it is not installed, one that speaks the language, and that is told."""
@@ -94,7 +114,9 @@ class MaryTtsDoor:
             headers["X-Warning"] = "stand_in_voice: no such voice is installed"
         if who is None:
             who = self._speaker_of(language) if language else Who(self._service.state.voice)
-        spoken = replace(wanted.request, voice=who.voice, speaker=who.speaker)
+        # A speaker for each language: its own, where none was named.
+        language = language or (self._languages(who)[0] if who.speaker else None)
+        spoken = replace(wanted.request, voice=who.voice, speaker=who.speaker, language=language)
         return await send_sound(self._service, request, replace(wanted, request=spoken, headers=headers))
 
     def _speaker_of(self, language: str) -> Who:
@@ -108,15 +130,17 @@ class MaryTtsDoor:
         await self._service.voices()
         lines = []
         for who in everybody(self._service):
-            spec = self._service.installed[who.voice]
+            family = self._service.installed[who.voice].family
             name = f"{who.voice}#{who.speaker}" if who.speaker else who.voice
-            own = [
-                tag
-                for tag in spec.languages
-                if spec.default_speakers.get(tag.partition("-")[0]) == who.speaker
-            ]
-            lines += [f"{name} {_locale(tag)} NA {spec.family}" for tag in own or spec.languages]
+            lines += [f"{name} {_locale(tag)} NA {family}" for tag in self._languages(who)]
         return _lines(lines)
+
+    def _languages(self, who: Who) -> tuple[str, ...]:
+        """Those of the speaker, where each speaks one of its own; else those of the voice."""
+        spec = self._service.installed[who.voice]
+        of_speaker = spec.default_speakers
+        own = tuple(tag for tag in spec.languages if of_speaker.get(tag.partition("-")[0]) == who.speaker)
+        return own or spec.languages
 
     async def _locales(self, request: web.Request) -> web.Response:
         await self._service.voices()
