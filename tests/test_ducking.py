@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -194,6 +195,40 @@ def test_a_daemon_that_is_killed_gives_back_when_it_starts_again(tmp_path: Path,
         wait_until(lambda: volumes(pulse) == [[50000]])
         # And it is not given back twice.
         assert not list((tmp_path / "state").glob("others*"))
+
+
+HARDENED = """
+import asyncio, ctypes, sys
+if ctypes.CDLL(None).prctl(65, 1, 0, 0, 0):
+    sys.exit(77)  # this kernel cannot
+from edge_tts.config import AudioConfig
+from edge_tts.others import Others
+from edge_tts.others.ducking import Ducking
+
+async def duck():
+    others = Others(Ducking(AudioConfig()))
+    await others.quiet()
+    print(others.problem)
+    await others.close()
+
+asyncio.run(duck())
+"""
+
+
+def test_the_unit_allows_it(pulse: PulseServer) -> None:
+    """libpulse calls back into Python, and the unit forbids memory that is writable and executable."""
+    with music(pulse, 50000):
+        ducked = subprocess.run(
+            [sys.executable, "-c", HARDENED],
+            env={**os.environ, **pulse.env},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert volumes(pulse) == [[50000]]
+    if ducked.returncode == 77:
+        pytest.skip("needs Linux 6.3")
+    assert (ducked.stdout, ducked.returncode) == ("None\n", 0), ducked.stderr
 
 
 async def test_a_server_that_hangs_delays_nobody(pulse: PulseServer, others: Others) -> None:

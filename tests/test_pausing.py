@@ -19,6 +19,8 @@ from tests.house import Daemon
 from tests.mpris_player import MprisPlayer, session_bus
 from tests.test_end_to_end import post, say
 
+pytestmark = pytest.mark.players
+
 Starter = Callable[[str, str], Awaitable[MprisPlayer]]
 
 

@@ -25,6 +25,8 @@ from tests.house import free_port, running_daemon, wait_until
 from tests.snapcast_server import MUSIC_HZ, SAMPLE_RATE, Room, SnapServer
 from tests.test_end_to_end import get, post, say
 
+pytestmark = pytest.mark.players
+
 TEXT = "The washing is done."
 
 
