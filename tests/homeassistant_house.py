@@ -2,20 +2,43 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import threading
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from edge_tts.config import Config
+from edge_tts.door_config import HomeAssistantConfig
+from edge_tts.doors.mqtt import Delays, open_door
+from edge_tts.service import Service
 from tests.house import wait_until
+from tests.mosquitto import Mosquitto
+from tests.phone import at
+from tests.test_service import serving
 
 ROOT = Path(__file__).parent.parent
+QUICK = Delays(birth_s=0.0)
+
+
+@asynccontextmanager
+async def introduced(config: Config, delays: Delays = QUICK) -> AsyncIterator[Service]:
+    """As started by systemd: it can be started again."""
+    async with serving(config) as service:
+        service.on_restart = asyncio.Event().set
+        async with open_door(service, config, delays):
+            yield service
+
+
+def with_home(config: Config, broker: Mosquitto, **settings: Any) -> Config:
+    return replace(at(config, broker.port), homeassistant=HomeAssistantConfig(**settings))
 
 
 def homeassistant_python() -> str:
