@@ -61,9 +61,13 @@ def save(
         path.stem,
         [helper.make_tensor_value_info(name, kind, shape) for name, (kind, shape) in inputs.items()],
         [helper.make_tensor_value_info(name, kind, None) for name, (_, kind) in outputs.items()],
-        b.weights,
     )
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    # Moved, not copied: those of a full-size graph are gigabytes.
+    b.weights.reverse()
+    while b.weights:
+        model.graph.initializer.append(b.weights.pop())
+    onnx.save(model, path)
 
 
 def norm(b: GraphBuilder, x: str, units: int) -> str:
