@@ -27,10 +27,10 @@ from edge_tts.speech import NEUTRAL, Audio, Emotion, Explanation, Prosody, Sente
 from edge_tts.text import sambert_symbols
 from edge_tts.text.sambert_symbols import EMOTIONS, Symbol, Word
 
-PIECE_FRAMES = (24, 48, 96, 160)
+PIECE_FRAMES = (32, 64, 128, 192)
 """Sizes of the pieces; the last repeats. The vocoder's context is made again for each: shorter ones cost more."""
 
-SHORTEST_PIECE = 16
+SHORTEST_PIECE = 32
 NEUTRAL_ID = EMOTIONS.index("neutral")
 CONTRACT = {
     "am_enc": (("inputs_ling", "inputs_emo", "inputs_spk", "inputs_len"), ("text_hid", "spk_hid", "emo_hid")),
