@@ -17,6 +17,7 @@ DOCUMENTS = (
     "README.md",
     "docs/architecture.md",
     "docs/doors.md",
+    "docs/home-assistant.md",
     "docs/operations.md",
     "docs/reliability.md",
     "docs/requests.md",
