@@ -46,11 +46,18 @@ class Phone:
     """Another client of the broker: publishes, and collects everything below the base topic, `reply/` and *others*."""
 
     def __init__(
-        self, port: int, protocol: MQTTProtocolVersion = MQTTProtocolVersion.MQTTv5, *others: str
+        self,
+        port: int,
+        protocol: MQTTProtocolVersion = MQTTProtocolVersion.MQTTv5,
+        *others: str,
+        login: tuple[str, str] | None = None,
     ) -> None:
+        """*login* is a name and its password."""
         self.messages: list[MQTTMessage] = []
         self._client = Client(CallbackAPIVersion.VERSION2, protocol=protocol)
         self._client.on_message = lambda client, userdata, message: self.messages.append(message)
+        if login:
+            self._client.username_pw_set(*login)
         subscribed = threading.Event()
         self._client.on_subscribe = lambda *_: subscribed.set()
         self._client.connect("127.0.0.1", port)

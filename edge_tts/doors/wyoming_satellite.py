@@ -70,13 +70,19 @@ class Listener:
             except SpeechError as error:
                 self._is_refused = True
                 if self._sound is None:
-                    self._service.metrics.rejected.labels(SOURCE, error.code).inc()
-                    await self._connection.tell(error)
+                    await self._refuse(error)
                 self._break_off(error)
         elif AudioStop.is_type(event.type):
             if self._sound is not None:
                 self._sound.finish()
+            elif not self._is_refused:
+                # Who sent nothing waits for an answer, too.
+                await self._refuse(BadSoundError("not a sample"))
             self._sound, self._is_refused = None, False
+
+    async def _refuse(self, error: SpeechError) -> None:
+        self._service.metrics.rejected.labels(SOURCE, error.code).inc()
+        await self._connection.tell(error)
 
     def _break_off(self, error: SpeechError) -> None:
         if self._sound is not None:
