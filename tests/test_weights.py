@@ -12,6 +12,7 @@ import pytest
 
 from edge_tts.errors import VoiceLoadError
 from edge_tts.models.base import VoiceSpec
+from edge_tts.models.gpt_sovits_files import open_bytes
 from edge_tts.models.opening import Opener
 from edge_tts.voice_folders import verify
 from tests.test_gpt_sovits import HELLO, load
@@ -136,3 +137,17 @@ def test_a_pack_of_genie_speaks_as_if_its_weights_were_inside(kind: str, tmp_pat
     np.testing.assert_array_equal(sound(load(beside(inside, PACKS[kind], "<f4")), HELLO), expected)
     in_halves = beside(tiny_gpt_sovits_spec(tmp_path / "w", kind=kind), PACKS[kind])
     assert np.abs(sound(load(in_halves), HELLO)).max() > 1e-3
+
+
+def test_what_is_loaded_is_counted_as_it_will_be(tmp_path: Path) -> None:
+    roles = ("t2s_encoder", "t2s_first", "t2s_stage", "vits", "hubert")
+    inside = tiny_gpt_sovits_spec(tmp_path / "v", kind="genie", has_bert=False, has_clips=False)
+    sizes = [inside.files[role].stat().st_size for role in roles]
+    expected = open_bytes(inside)
+    apart = beside(inside, GENIE)
+    assert [inside.files[role].stat().st_size < size for role, size in zip(roles, sizes, strict=True)] == [
+        True
+    ] * 5
+    # The weights of both decoders twice, in float32; places and names take a little.
+    assert open_bytes(apart) == pytest.approx(expected, rel=0.2)
+    assert open_bytes(apart) > 1.5 * (apart.size_bytes - apart.files["hubert_weights"].stat().st_size)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
 from edge_tts.errors import VoiceLoadError
+from edge_tts.models import onnx_check
 from edge_tts.models.base import VoiceSpec
 from edge_tts.models.files import GraphFile, read_verified
+from edge_tts.models.onnx_graph import GraphError
 from edge_tts.models.session import Session, hold, read_graph
 
 WEIGHTS = "_weights"
@@ -44,12 +45,23 @@ class Opener:
 
 def open_bytes(spec: VoiceSpec, groups: Iterable[Iterable[str]]) -> int:
     """Size of what is open at once of a voice's files, if of *groups* (roles of graphs) only one is."""
-    sizes = {path: path.stat().st_size for path in set(spec.files.values()) if path.exists()}
-    of_groups = [_paths(spec, roles) & sizes.keys() for roles in groups]
+    sizes = {role: _loaded_bytes(spec, role) for role in spec.files if not role.endswith(WEIGHTS)}
+    of_groups = [sizes.keys() & set(roles) for roles in groups]
     always = sizes.keys() - set().union(*of_groups)
-    return max((sum(sizes[path] for path in always | group) for group in of_groups), default=spec.size_bytes)
+    return max(
+        (sum(sizes[role] for role in always | group) for group in of_groups), default=sum(sizes.values())
+    )
 
 
-def _paths(spec: VoiceSpec, roles: Iterable[str]) -> set[Path]:
-    named = (each for role in roles for each in (role, f"{role}{WEIGHTS}"))
-    return {spec.files[each] for each in named if each in spec.files}
+def _loaded_bytes(spec: VoiceSpec, role: str) -> int:
+    """Of a file with its weights: in memory they are once for each graph that names them, and never as halves."""
+    paths = [spec.files[each] for each in (role, f"{role}{WEIGHTS}") if each in spec.files]
+    on_disk = sum(path.stat().st_size for path in paths if path.exists())
+    if len(paths) == 1:
+        return on_disk
+    try:
+        external = onnx_check.check(read_verified(paths[0], None).content)
+    except (GraphError, VoiceLoadError):
+        # Told when it is opened.
+        return on_disk
+    return max(on_disk, sum(each.size_bytes for each in external))
