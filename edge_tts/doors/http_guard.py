@@ -127,7 +127,9 @@ def finishing_touches(config: HttpConfig) -> Callable[[web.Request, web.StreamRe
         origin = request.headers.get("Origin")
         if origin is not None and _is_configured(origin, config.cors_origins):
             response.headers["Access-Control-Allow-Origin"] = origin
-            response.headers["Access-Control-Expose-Headers"] = "X-Voice, X-Sample-Rate, X-Warning, Retry-After"
+            response.headers["Access-Control-Expose-Headers"] = (
+                "X-Voice, X-Sample-Rate, X-Warning, Retry-After"
+            )
             response.headers["Vary"] = "Origin"
 
     return on_prepare
