@@ -203,7 +203,9 @@ async def test_what_is_refused_before_it_is_read(mary: Mary) -> None:
     ):
         async with mary.web.post("/process", data=content) as answer:
             assert (answer.status, answer.content_type) == (status, "text/plain")
-    for headers, status in (({"Host": "evil.example"}, 421), ({"Origin": "http://evil.example"}, 403)):
+    picture = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}
+    foreign = {"Origin": "http://evil.example"}
+    for headers, status in (({"Host": "evil.example"}, 421), (foreign, 403), (picture, 403)):
         async with mary.web.get("/voices", headers=headers) as answer:
             assert answer.status == status
     rejected = mary.service.metrics.registry.get_sample_value(

@@ -238,6 +238,8 @@ def _speed(given: str, duration_scale: float) -> float:
 
 
 def neighbours_only(networks: tuple[str, ...]) -> Middleware:
+    """Refuses callers from elsewhere, and pages that have a picture or sound fetched here, which tells no Origin."""
+
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         if not is_let_in(request.remote or "", networks):
@@ -246,6 +248,8 @@ def neighbours_only(networks: tuple[str, ...]) -> Middleware:
                 "address_not_allowed",
                 f"callers from {request.remote} are not let in; add their network to marytts.allowed_networks",
             )
+        if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
+            raise HttpError(HTTPStatus.FORBIDDEN, "origin_not_allowed", "pages from elsewhere may not call")
         return await handler(request)
 
     return middleware
