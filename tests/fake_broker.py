@@ -115,8 +115,13 @@ def scripted(subscribe_code: int, *then: bytes) -> Serve:
 
 
 def count_topics(filters: bytes) -> int:
-    n_topics = 0
+    return len(topics_of(filters))
+
+
+def topics_of(filters: bytes) -> list[bytes]:
+    topics = []
     while filters:
-        filters = filters[2 + int.from_bytes(filters[:2], "big") + 1 :]
-        n_topics += 1
-    return n_topics
+        end = 2 + int.from_bytes(filters[:2], "big")
+        topics.append(filters[2:end])
+        filters = filters[end + 1 :]
+    return topics

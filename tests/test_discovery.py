@@ -17,9 +17,10 @@ from edge_tts.door_config import HomeAssistantConfig, HttpConfig, MqttConfig
 from edge_tts.doors.homeassistant_device import device_config, device_id
 from edge_tts.doors.mqtt import Delays, open_door
 from tests.doors_house import until
+from tests.fake_broker import ACCEPTED_5, CONNECT, SUBSCRIBE, listening, packet, read_packet, topics_of
 from tests.homeassistant_house import QUICK, introduced, with_home
 from tests.mosquitto import Mosquitto
-from tests.phone import BASE, Phone
+from tests.phone import BASE, Phone, problems
 from tests.test_service import serving
 
 TOPIC = "homeassistant/device/edge_tts_kitchen/config"
@@ -34,26 +35,84 @@ def listener(broker: Mosquitto) -> Iterator[Phone]:
     listener.close()
 
 
+def add_voice(config: Config) -> None:
+    folder = config.voices.folders[0] / "siren"
+    folder.mkdir(parents=True)
+    siren = {"name": "siren", "family": "hum", "languages": ["en"], "sample_rate": 22050, "files": {}}
+    (folder / "voice.yaml").write_text(yaml.safe_dump(siren))
+
+
+def voices_told(listener: Phone) -> list[str]:
+    """The choice in the newest configuration."""
+    told = json.loads(listener.payloads(TOPIC)[-1])
+    return list(told["components"]["voice"]["options"])
+
+
 @pytest.mark.broker
 async def test_the_device_is_retained_and_told_again_at_birth(
     config: Config, broker: Mosquitto, listener: Phone, tmp_path: Path
 ) -> None:
-    folder = tmp_path / "voices" / "siren"
-    folder.mkdir(parents=True)
-    config = replace(config, voices=replace(config.voices, folders=(folder.parent,)))
+    config = replace(config, voices=replace(config.voices, folders=(tmp_path / "voices",)))
     async with introduced(with_home(config, broker)) as service:
         await until(lambda: listener.latest("status") == "online")
         late = Phone(broker.port, MQTTProtocolVersion.MQTTv5, TOPIC)
         await until(lambda: late.payloads(TOPIC))
         late.close()
-        siren = {"name": "siren", "family": "hum", "languages": ["en"], "sample_rate": 22050, "files": {}}
-        (folder / "voice.yaml").write_text(yaml.safe_dump(siren))
+        add_voice(config)
         n_states = len(listener.payloads(f"{BASE}/volume"))
         listener.publish(BIRTH, "offline")
         listener.publish(BIRTH, "online")
         await until(lambda: len(listener.payloads(f"{BASE}/volume")) > n_states)
-        options = json.loads(listener.payloads(TOPIC)[-1])["components"]["voice"]["options"]
-        assert options == service.voice_names == ["hum", "siren"]
+        assert voices_told(listener) == service.voice_names == ["hum", "siren"]
+
+
+@pytest.mark.broker
+async def test_a_new_voice_is_told_when_it_was_seen(
+    config: Config, broker: Mosquitto, listener: Phone, tmp_path: Path
+) -> None:
+    config = replace(config, voices=replace(config.voices, folders=(tmp_path / "voices",)))
+    async with introduced(with_home(config, broker)) as service:
+        await until(lambda: listener.latest("status") == "online")
+        assert voices_told(listener) == ["hum"]
+        add_voice(config)
+        await service.voices()
+        listener.publish(f"{BASE}/volume/set", "7")
+        await until(lambda: voices_told(listener) == ["hum", "siren"])
+
+
+async def test_who_may_not_hear_of_births_is_there_nevertheless(config: Config) -> None:
+    published: list[bytes] = []
+
+    async def denying_births(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            kind, body = await read_packet(reader)
+            if kind == CONNECT:
+                writer.write(ACCEPTED_5)
+            elif kind == SUBSCRIBE:
+                answers = [0x87 if topic == BIRTH.encode() else 1 for topic in topics_of(body[3:])]
+                writer.write(packet(0x90, body[:2] + b"\0" + bytes(answers)))
+            else:
+                published.append(body)
+
+    async with listening(denying_births) as port:
+        config = replace(config, mqtt=replace(config.mqtt, url=f"mqtt://127.0.0.1:{port}"))
+        async with introduced(config) as service:
+            await until(lambda: any(b"/status" in body and b"online" in body for body in published))
+            assert BIRTH in problems(service)["mqtt_denied"]
+
+
+@pytest.mark.broker
+@pytest.mark.parametrize("kept", ["{", '{"a": 1}', '["edge_tts/kitchen/say"]', "7"])
+async def test_a_damaged_memory_of_old_names_does_no_harm(
+    config: Config, broker: Mosquitto, listener: Phone, kept: str
+) -> None:
+    file = config.state.folder / "homeassistant.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(kept)
+    async with introduced(with_home(config, broker)):
+        await until(lambda: listener.latest("status") == "online")
+    assert json.loads(file.read_text()) == [TOPIC]
+    assert listener.events() == []
 
 
 @pytest.mark.broker

@@ -129,11 +129,14 @@ class _Told:
         self._path = path
         self.topics: list[str] = []
         try:
-            self.topics = [str(topic) for topic in json.loads(path.read_text(encoding="utf-8"))]
+            kept = json.loads(path.read_text(encoding="utf-8"))
+            if not isinstance(kept, list) or not all(str(topic).endswith("/config") for topic in kept):
+                raise ValueError("no list of topics")
+            self.topics = [str(topic) for topic in kept]
         except FileNotFoundError:
             pass
-        except (OSError, ValueError, TypeError) as error:
-            log.warning("homeassistant: %s cannot be used: %r", path, error)
+        except (OSError, ValueError) as error:
+            log.warning("homeassistant: %s cannot be used: %s", path, error)
 
     def add(self, topic: str) -> None:
         if topic not in self.topics:
