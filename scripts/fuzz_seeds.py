@@ -91,8 +91,12 @@ def fields() -> list[bytes]:
     ]
     broken += ['{"text": "a", "volume": 1e999}', '{"speed": 123456789012345678901234567890}']
     payloads = [json.dumps(_REQUEST), *single, *broken]
-    found = [bytes([number % 4]) + each.encode() for number, each in enumerate(payloads)]
-    return [*found, b"\0\xff\xfe", b"\0\xef\xbb\xbf{}", b"\1<speak>a</speak>"]
+    found = [bytes([number % 6]) + each.encode() for number, each in enumerate(payloads)]
+    hermes = (
+        b'\4{"text": "a", "lang": "de_DE", "volume": 0.5, "siteId": "hall", "id": "x", "sessionId": null}'
+    )
+    chime = b'\5{"state": "ON", "tone": "bell", "volume_level": 0.5}'
+    return [*found, hermes, chime, b"\0\xff\xfe", b"\0\xef\xbb\xbf{}", b"\1<speak>a</speak>"]
 
 
 _YAML_TRAPS = (

@@ -17,8 +17,16 @@ from pathlib import Path
 
 from edge_tts.cache import EmbeddingCache
 from edge_tts.config import TextConfig, load_config
-from edge_tts.doors import marytts, openai
-from edge_tts.doors.base import error_json, json_object, request_from_json, request_from_payload, which_job
+from edge_tts.doors import hermes, marytts, openai
+from edge_tts.doors.base import (
+    chime_request,
+    error_json,
+    json_object,
+    request_from_json,
+    request_from_payload,
+    which_job,
+)
+from edge_tts.doors.mqtt_chime import chime_fields
 from edge_tts.doors.wyoming_connection import Limits, read_event
 from edge_tts.errors import SpeechError
 from edge_tts.metrics import Metrics
@@ -126,12 +134,17 @@ def run_phonemes(content: bytes) -> None:
 
 
 def run_fields(content: bytes) -> None:
-    door, _ = _chosen(content[:1], ("mqtt", "mqtt ssml", "http", "command"))
+    door, _ = _chosen(content[:1], ("mqtt", "mqtt ssml", "http", "command", "hermes", "chime"))
     try:
         if door == "http":
             request_from_json(json_object(content[1:]), source=door)
         elif door == "command":
             which_job(json_object(content[1:]))
+        elif door == "hermes":
+            body = json_object(content[1:])
+            hermes.said(body, hermes.asked_in(body))
+        elif door == "chime":
+            chime_request(chime_fields(content[1:]), source=door)
         else:
             fields = {"format": "ssml"} if door == "mqtt ssml" else None
             request, _ = request_from_payload(content[1:], source="mqtt", fields=fields)

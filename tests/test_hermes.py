@@ -103,7 +103,7 @@ async def test_a_message_without_names_is_answered_too(service: Service, rhasspy
         ({"text": "  ", "siteId": "hall", "id": "x"}, "nothing to say", "x"),
         ({"siteId": "hall", "id": "x"}, "text: expected the text", "x"),
         ({"text": "x" * 10_001, "siteId": "hall", "id": "x"}, "the limit is 10000", "x"),
-        ({"text": "Hi.", "siteId": 7, "id": ["x"]}, "id: expected text", None),
+        ({"text": "Hi.", "siteId": "hall", "id": ["x"]}, "id: expected text", None),
     ],
 )
 async def test_what_cannot_be_said_is_an_error_and_the_end_of_it(
@@ -144,12 +144,13 @@ async def test_what_is_too_late_is_an_error(hermes: Config, rhasspy: Rhasspy) ->
 
 async def test_other_sites_are_not_ours(service: Service, rhasspy: Rhasspy) -> None:
     rhasspy.send(tts.TtsSay("Hello."))
+    rhasspy.publish(tts.TtsSay.topic(), '{"siteId": "attic", "id": ["x"]}')
     rhasspy.send(audioserver.AudioToggleOff(site_id="attic"))
     rhasspy.send(audioserver.AudioPlayBytes(wav()), site_id="attic", request_id="far")
     rhasspy.send(tts.TtsSay("Ours.", site_id="kitchen", id="ours"))
     assert (await rhasspy.one(tts.TtsSayFinished)).id == "ours"
     assert [job.text for job in service.jobs()] == ["Ours."]
-    assert ignored(service, "other_site") == 2
+    assert ignored(service, "other_site") == 3
     assert not service.state.is_muted
 
 

@@ -72,11 +72,13 @@ class Hermes:
                 return
             _check_size(arrival, self._config.mqtt.max_payload_bytes, "mqtt.max_payload_bytes")
             body = json_object(arrival.payload)
-            asked = _asked(body)
-            if self._sites and asked["siteId"] not in self._sites:
+            if self._sites and site_of(body) not in self._sites:
                 self._service.metrics.mqtt_ignored.labels("other_site").inc()
-            elif arrival.topic == SAY:
-                await self._say(arrival, body, asked)
+                return
+            asked["siteId"] = site_of(body)
+            asked = asked_in(body)
+            if arrival.topic == SAY:
+                await self._service.submit(said(body, asked), arrival.mark)
             elif (answer := self._commands[arrival.topic](body)) is not None:
                 await answer
         except SpeechError as error:
@@ -84,13 +86,6 @@ class Hermes:
         except Exception:
             log.exception("unexpected error in a message on %s", arrival.topic)
             self._refuse(arrival, asked, SpeechError("an unexpected error; see the log"))
-
-    async def _say(self, arrival: Arrival, body: Body, asked: Body) -> None:
-        fields = {"text": body.get("text"), "language": body.get("lang")}
-        request, _ = request_from_json(fields, source=SOURCE)
-        volume = None if body.get("volume") is None else number(0, 1)("volume", body["volume"]) * 100
-        request = replace(request, volume=volume, context=json.dumps(asked))
-        await self._service.submit(request, arrival.mark)
 
     async def _play(self, arrival: Arrival, asked: Body) -> None:
         _check_size(arrival, MAX_SOUND_BYTES, "of a sound")
@@ -109,11 +104,11 @@ class Hermes:
             for voice in await self._service.voices()
             if "error" not in voice
         ]
-        asked = _asked(body)
+        asked = asked_in(body)
         self._tell("rhasspy/tts/voices", voices=voices, id=asked["id"], siteId=asked["siteId"])
 
     def _tell_devices(self, body: Body) -> None:
-        asked = _asked(body)
+        asked = asked_in(body)
         device = {
             "mode": "output",
             "id": self._config.audio.device or "default",
@@ -169,6 +164,13 @@ class Hermes:
     async def close(self) -> None: ...
 
 
+def said(body: Body, asked: Body) -> SpeakRequest:
+    """What a "say" wants; raises RequestError."""
+    request, _ = request_from_json({"text": body.get("text"), "language": body.get("lang")}, source=SOURCE)
+    volume = None if body.get("volume") is None else number(0, 1)("volume", body["volume"]) * 100
+    return replace(request, volume=volume, context=json.dumps(asked))
+
+
 def _check_size(arrival: Arrival, limit_bytes: int, which: str) -> None:
     if arrival.size_bytes > limit_bytes:
         raise BodyTooLargeError(arrival.size_bytes, limit_bytes, which)
@@ -179,13 +181,18 @@ def _is_sound(topic: str) -> bool:
     return len(levels) == 5 and levels[:2] == ["hermes", "audioServer"] and levels[3] == PLAY
 
 
-def _asked(body: Body) -> Body:
+def site_of(body: Body) -> str:
+    """Raises InvalidFieldError."""
+    return "default" if body.get("siteId") is None else str(FIELDS["id"]("siteId", body["siteId"]))
+
+
+def asked_in(body: Body) -> Body:
     """Whose answer it is; raises InvalidFieldError."""
-    names = {"siteId": body.get("siteId"), "id": body.get("id"), "sessionId": body.get("sessionId")}
+    names = {name: body.get(name) for name in ("id", "sessionId")}
     checked = {
         name: None if value is None else str(FIELDS["id"](name, value)) for name, value in names.items()
     }
-    return {**checked, "siteId": checked["siteId"] or "default"}
+    return {"siteId": site_of(body), **checked}
 
 
 def _asked_by_topic(topic: str) -> Body:

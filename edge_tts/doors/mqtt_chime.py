@@ -24,7 +24,7 @@ class ChimeTopic:
 
     async def set(self, arrival: Arrival) -> None:
         """Play a chime, or end those that play and wait. Raises RequestError."""
-        body = _body(arrival.payload)
+        body = chime_fields(arrival.payload)
         if not switched_on("state", str(body.pop("state", "ON"))):
             for job in list(self._jobs):
                 self._service.stop(job)
@@ -46,7 +46,7 @@ class ChimeTopic:
             self._jobs[event.job] = True
 
 
-def _body(payload: bytes) -> dict[str, Any]:
+def chime_fields(payload: bytes) -> dict[str, Any]:
     """An object, a switch or the name of a chime, as fields of `chime_request` and "state". Raises RequestError."""
     text = short_text(payload)
     if not text.startswith("{"):
