@@ -11,6 +11,7 @@ import espeakng_loader
 
 from edge_tts.config import BUNDLED_VOICES
 from tests.tiny_vits import build_piper
+from tests.weights_beside import put_beside, scaling
 
 REPOSITORY = Path(__file__).parent.parent
 BUNDLED = BUNDLED_VOICES / "kathleen-kerstin-yuetan"
@@ -130,6 +131,14 @@ def _tiny() -> tuple[bytes, bytes]:
 
 def tiny_graph() -> bytes:
     return _tiny()[0]
+
+
+def graph_apart() -> bytes:
+    """One whose weights lie in a file beside it."""
+    with tempfile.TemporaryDirectory() as name:
+        path = scaling(Path(name) / "apart.onnx", (0.5,) * 8)
+        put_beside([path], Path(name) / "apart.bin")
+        return path.read_bytes()
 
 
 def piper_json() -> bytes:

@@ -30,7 +30,7 @@ from edge_tts.doors.mqtt_chime import chime_fields
 from edge_tts.doors.wyoming_connection import Limits, read_event
 from edge_tts.errors import SpeechError
 from edge_tts.metrics import Metrics
-from edge_tts.models import piper, vits_cut
+from edge_tts.models import onnx_check, piper, vits_cut, weights
 from edge_tts.models.base import ModelTools
 from edge_tts.models.onnx_graph import Graph, GraphError, embedding_rows
 from edge_tts.models.two_stage_frontend import phrases
@@ -220,6 +220,13 @@ def run_graph(content: bytes) -> None:
     b"".join(graph.part(flow.inputs))
 
 
+def run_weights(content: bytes) -> None:
+    """A graph whose weights lie in a file beside it."""
+    external = onnx_check.check(content)
+    if external:
+        b"".join(weights.inlined(content, weights.found_in(bytes(4096), external)))
+
+
 def run_model(content: bytes) -> None:
     """As the daemon loads a Piper voice: our reader, then onnxruntime, then a test phoneme."""
     path = _file("model/model.onnx", content)
@@ -246,5 +253,6 @@ TARGETS: dict[str, Target] = {
     "lexicon": Target(run_lexicon, seeds.lexicon, 0.02),
     "piper_json": Target(run_piper_json, lambda: [seeds.piper_json()], 0.05),
     "graph": Target(run_graph, lambda: [seeds.tiny_graph()], 0.04, 300_000, (GraphError,)),
+    "weights": Target(run_weights, lambda: [seeds.graph_apart()], 0.02, 300_000, (GraphError,)),
     "model": Target(run_model, lambda: [seeds.tiny_graph()], 0.01, 300_000),
 }

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 import yaml
-from torch import Tensor, nn
+from torch import nn
 
-from edge_tts.convert import ConversionError
+from edge_tts.convert import ConversionError, checkpoints
+from edge_tts.convert.checkpoints import State
 from edge_tts.convert.graphs import write_graph, write_vocoder
 from edge_tts.convert.int8 import quantize
 from edge_tts.convert.sambert_acoustic import Decoder, Duration, Encoder, PitchEnergy, Postnet
@@ -23,7 +23,6 @@ from edge_tts.convert.sambert_vocoder import Vocoder, margins
 from edge_tts.text.sambert_symbols import EMOTIONS
 
 ROLES = ("am_enc", "pitch_energy", "duration", "am_dec", "postnet", "voc")
-State = Mapping[str, Tensor]
 UNUSED = ("FP_predictor.", "align_attention.")
 """Of training, and of filled pauses (um, er), which nobody asked for."""
 
@@ -100,7 +99,7 @@ def read(folder: Path) -> Published:
         acoustic=acoustic,
         vocoder=vocoder,
         acoustic_state=_without_unused(_checkpoint(folder / "am")["model"]),
-        vocoder_state=fused(_checkpoint(folder / "voc")["model"]["generator"]),
+        vocoder_state=checkpoints.fused(_checkpoint(folder / "voc")["model"]["generator"]),
         arrays=arrays,
         sample_rate=int(audio["sampling_rate"]),
     )
@@ -146,28 +145,11 @@ def _checkpoint(folder: Path) -> dict[str, Any]:
     found = sorted((folder / "ckpt").glob("checkpoint_*.pth"), key=lambda path: int(path.stem.split("_")[-1]))
     if not found:
         raise ConversionError(f"{folder / 'ckpt'}: no checkpoint_*.pth in it")
-    try:
-        document = torch.load(found[-1], map_location="cpu", weights_only=True)
-    # What torch.load raises for what is no checkpoint is of many kinds.
-    except Exception as error:
-        raise ConversionError(f"{found[-1]}: cannot be read: {error}") from error
-    if not isinstance(document, dict) or "model" not in document:
-        raise ConversionError(f"{found[-1]}: is no checkpoint of KAN-TTS (it has no model)")
-    return document
+    return checkpoints.read(found[-1], "model")
 
 
 def _without_unused(state: State) -> State:
     return {name: value for name, value in state.items() if not name.startswith(UNUSED)}
-
-
-def fused(state: State) -> State:
-    """*state* with the two halves of every normalized weight (weight_g: lengths, weight_v: directions) as one."""
-    found = {name: value for name, value in state.items() if not name.endswith(("weight_g", "weight_v"))}
-    for name in (name.removesuffix("_g") for name in state if name.endswith("weight_g")):
-        direction = state[f"{name}_v"]
-        length = torch.linalg.vector_norm(direction, dim=tuple(range(1, direction.dim())), keepdim=True)
-        found[name] = state[f"{name}_g"] * direction / length
-    return found
 
 
 def networks(voice: Published) -> dict[str, nn.Module]:
@@ -182,25 +164,13 @@ def networks(voice: Published) -> dict[str, nn.Module]:
     }
     rest = dict(voice.acoustic_state)
     for network, prefix in places.values():
-        _fill(network, {name: rest.pop(f"{prefix}{name}", None) for name in network.state_dict()}, prefix)
+        names = [name for name in network.state_dict() if f"{prefix}{name}" in rest]
+        checkpoints.fill(network, {name: rest.pop(f"{prefix}{name}") for name in names}, f"am: {prefix}")
+    if rest:
+        raise ConversionError(f"am: this architecture has no place for {', '.join(sorted(rest)[:5])}")
     vocoder = Vocoder(voice.params)
-    left = dict(voice.vocoder_state)
-    _fill(vocoder, {name: left.pop(name, None) for name in vocoder.state_dict()}, "")
-    if rest or left:
-        raise ConversionError(
-            f"weights that this architecture has no place for: {', '.join(sorted([*rest, *left])[:5])}"
-        )
+    checkpoints.fill(vocoder, voice.vocoder_state, "voc")
     return {**{role: network for role, (network, _) in places.items()}, "voc": vocoder}
-
-
-def _fill(network: nn.Module, state: Mapping[str, Tensor | None], prefix: str) -> None:
-    for name, own in network.state_dict().items():
-        found = state[name]
-        if found is None or found.shape != own.shape:
-            shape = "no such weight" if found is None else list(found.shape)
-            raise ConversionError(f"{prefix}{name}: expected the shape {list(own.shape)}, found {shape}")
-    network.load_state_dict(state)
-    network.eval()
 
 
 def host(variance: nn.Module, voice: Published) -> dict[str, np.ndarray[Any, Any]]:
