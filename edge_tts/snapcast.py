@@ -27,8 +27,8 @@ STALL_S = 2.0
 PIPE_S = 0.25
 """A server that finds nobody at the other end of its pipe looks again after 100 ms."""
 
-RETURN_S = 2.0
-"""A server that was started again has no clients at first: they look for it once a second."""
+RETURN_S = 3.0
+"""A server that was started again has no clients at first: they look for it once a second, and then get in step."""
 
 SEND_BUFFER_BYTES = 32768
 """Else the kernel holds half a minute, and a stop would be heard that much later."""

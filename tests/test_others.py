@@ -30,7 +30,8 @@ class FakeWay:
     def __init__(self) -> None:
         self.done: list[str] = []
         self.error: OthersError | None = None
-        self.hangs = False
+        self.is_late = asyncio.Event()
+        self.is_late.set()
         self.is_gone = False
         self.was_quieted = asyncio.Event()
         self.was_given_back = asyncio.Event()
@@ -51,8 +52,7 @@ class FakeWay:
         return []
 
     async def _trouble(self) -> None:
-        if self.hangs:
-            await asyncio.Event().wait()
+        await self.is_late.wait()
         if self.error:
             raise self.error
 
@@ -66,7 +66,8 @@ async def way() -> FakeWay:
 async def others(way: FakeWay, tmp_path: Path) -> AsyncIterator[Others]:
     others = Others(way, tmp_path / "state" / "others.json")
     yield others
-    way.hangs, way.error = False, None
+    way.is_late.set()
+    way.error = None
     await others.close()
 
 
@@ -118,14 +119,39 @@ async def test_a_pause_gives_music_back(way: FakeWay, others: Others, playback: 
     assert way.done == ["quiet", "back [0.5]", "quiet"]
 
 
-async def test_who_does_not_answer_delays_an_announcement_for_a_moment(way: FakeWay, others: Others) -> None:
-    way.hangs = True
+async def test_who_answers_late_delays_an_announcement_for_a_moment_and_is_quiet_then(
+    way: FakeWay, others: Others
+) -> None:
+    way.is_late.clear()
     async with asyncio.timeout(3 * LIMIT_S):
         await others.quiet()
-    assert "do not answer" in (others.problem or "")
-    way.hangs = False
+    assert way.done == []
+    way.is_late.set()
     await others.quiet()
-    assert others.problem is None
+    assert way.done == ["quiet"]
+
+
+async def test_who_answers_after_the_announcement_gets_it_back(way: FakeWay, others: Others) -> None:
+    way.is_late.clear()
+    await others.quiet()
+    others.release()
+    way.is_late.set()
+    async with asyncio.timeout(10):
+        await way.was_given_back.wait()
+    assert way.done == ["quiet", "back [0.5]"]
+
+
+async def test_who_does_not_answer_is_told_of(way: FakeWay, others: Others) -> None:
+    told = asyncio.Queue[str | None]()
+    others.on_problem = told.put_nowait
+    way.is_late.clear()
+    async with asyncio.timeout(10):
+        for _ in range(5):
+            await others.quiet()
+        assert "do not answer" in (await told.get() or "")
+        way.is_late.set()
+        await others.quiet()
+        assert await told.get() is None
 
 
 async def test_what_goes_wrong_is_told_not_raised(way: FakeWay, others: Others) -> None:

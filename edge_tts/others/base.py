@@ -17,6 +17,9 @@ log = logging.getLogger(__name__)
 LIMIT_S = 0.3
 """No announcement waits longer for the others."""
 
+ATTEMPT_S = 3.0
+"""An attempt goes on while we speak already: Snapcast's rooms hear us only after it."""
+
 IDLE_S = 1.0
 """They get back what they had after so long without an announcement: music does not pump in a series."""
 
@@ -63,6 +66,7 @@ class Others:
         self._changes = self._kept()
         self._is_needed = False
         self._timer: asyncio.TimerHandle | None = None
+        self._quieting: asyncio.Task[None] | None = None
         self._giving_back: asyncio.Task[None] | None = None
 
     async def quiet(self) -> None:
@@ -70,14 +74,19 @@ class Others:
         if self._way is None:
             return
         self._is_needed = True
-        await self._attempt(self._quiet(self._way))
+        self._cancel_timer()
+        if self._quieting is None or self._quieting.done():
+            self._quieting = asyncio.ensure_future(self._quiet(self._way))
+        await asyncio.wait({self._quieting}, timeout=LIMIT_S)
 
     async def _quiet(self, way: Way) -> None:
         if self._giving_back:
             # Music that is just coming back is quieted when it is back.
             await asyncio.wait({self._giving_back})
         self._cancel_timer()
-        await way.quiet(self._changes, self._add)
+        await self._attempt(way.quiet(self._changes, self._add), ATTEMPT_S)
+        if not self._is_needed:
+            self._give_back_in(IDLE_S)
 
     def release(self) -> None:
         """No more sound for now: soon they get back what they had."""
@@ -97,9 +106,11 @@ class Others:
         self._giving_back = asyncio.ensure_future(self._give_back(attempt))
 
     async def _give_back(self, attempt: int) -> None:
-        if self._way is None or not self._changes:
+        if self._quieting:
+            await asyncio.wait({self._quieting})
+        if self._way is None or not self._changes or self._is_needed:
             return
-        await self._attempt(self._undo(self._way))
+        await self._attempt(self._undo(self._way), ATTEMPT_S)
         if not self._is_needed and attempt < len(RETRY_S):
             self._give_back_in(RETRY_S[attempt], attempt + 1)
 
@@ -108,14 +119,14 @@ class Others:
         self._changes = {change.of: change for change in left}
         self._keep()
 
-    async def _attempt(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _attempt(self, work: Coroutine[Any, Any, None], limit_s: float) -> None:
         """Others are not worth an announcement: what goes wrong is told, not raised."""
         problem = None
         try:
-            async with asyncio.timeout(LIMIT_S):
+            async with asyncio.timeout(limit_s):
                 await work
         except TimeoutError:
-            problem = f"they do not answer within {LIMIT_S * 1000:.0f} ms"
+            problem = f"they do not answer within {limit_s:.1f} s"
         except OthersError as error:
             problem = str(error)
         if problem and problem != self.problem:
@@ -157,8 +168,11 @@ class Others:
 
     async def close(self) -> None:
         """Give back at once."""
-        self._cancel_timer()
-        if self._giving_back:
-            await asyncio.wait({self._giving_back})
         self._is_needed = True  # no further attempt
-        await self._give_back(0)
+        self._cancel_timer()
+        for task in (self._quieting, self._giving_back):
+            if task:
+                await asyncio.wait({task}, timeout=LIMIT_S)
+                task.cancel()
+        if self._way and self._changes:
+            await self._attempt(self._undo(self._way), LIMIT_S)
