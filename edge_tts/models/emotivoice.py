@@ -32,10 +32,11 @@ from edge_tts.text.wordpiece import WordPiece
 Floats = NDArray[np.float32]
 Frames = NDArray[np.int64]
 
-PIECE_FRAMES = (12, 24, 48, 96)
-"""Sizes of the pieces; the last repeats. 12 frames are 192 ms of sound."""
+PIECE_FRAMES = (16, 32, 64, 128)
+"""Sizes of the pieces; the last repeats. 16 frames are 256 ms of sound. The 14 around a piece are made again for it:
+shorter ones would cost more than they bring sound forward."""
 
-SHORTEST_PIECE = 8
+SHORTEST_PIECE = 16
 MAX_TOKENS = 400
 MAX_FRAMES = 1000
 """16 s. The decoder's attention takes memory as the square of it; what is longer is decoded in parts."""

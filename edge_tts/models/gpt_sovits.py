@@ -40,8 +40,8 @@ Ids = NDArray[np.int64]
 BERT_UNITS = 1024
 HOP_SAMPLES = 640
 FRAMES_PER_TOKEN = 2
-PIECE_FRAMES = (12, 24, 48, 96)
-"""Sizes of the pieces; the last repeats. 12 frames are 240 ms of sound."""
+PIECE_FRAMES = (16, 32, 64, 128)
+"""Sizes of the pieces; the last repeats. 16 frames are 320 ms of sound."""
 
 SHORTEST_PIECE = 8
 MAX_SYMBOLS = 120
