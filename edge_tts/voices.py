@@ -32,8 +32,8 @@ SLOW_RTF = 1.0
 """A voice that takes longer than this for a second of sound cannot be heard while it speaks."""
 
 FIRST_WORDS = {"en": "One, two, 3.", "zh": "一，二，3。"}
-"""Said into nothing by a voice that was loaded; in every language not here, the English ones. With a digit: the tables of
-Chinese take 0.3 s to load, those of numbers too."""
+"""Said into nothing by a voice that was loaded; in every language not here, the English ones. With a digit: the tables
+of Chinese take 0.3 s to load, and there are those of numbers."""
 
 TRIAL_S = 5.0
 """After so long a voice has shown that it is slow."""
