@@ -247,7 +247,7 @@ async def test_what_a_server_had_not_played_is_said_again() -> None:
         if not is_first:
             second.set()
 
-    counts = np.arange(10, 310, dtype=np.float32).repeat(480) / 32767
+    counts = (np.arange(10, 310).repeat(480) / 32767).astype(np.float32)
     server = await asyncio.start_server(read, "127.0.0.1", 0)
     source = f"tcp://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     config = AudioConfig(
