@@ -3,7 +3,8 @@
     python3 tests/homeassistant_core.py FOLDER PORT_OF_THE_BROKER
 
 Told on standard output, a JSON object a line: each new state, each warning of the log. Asked on standard input: an
-action to perform ({"call": "button.press", "data": …}), or the triggers of all devices ({"triggers": true}).
+action to perform ({"call": "button.press", "data": …}), the triggers of all devices ({"triggers": true}), a package of
+configuration to be set up ({"package": …}), states of things that are not there ({"states": [["light.hall", "on"]…]}).
 """
 
 from __future__ import annotations
@@ -70,6 +71,7 @@ from homeassistant.helpers import (  # noqa: E402
     translation,
     trigger,
 )
+from homeassistant.setup import async_setup_component  # noqa: E402
 
 NOT_NEEDED = ("http", "file_upload", "repairs")
 """Integrations that MQTT and its platforms wait for: web pages."""
@@ -146,6 +148,15 @@ async def obey(hass: HomeAssistant, asked: dict[str, Any]) -> None:
         tell(called=asked["call"])
     elif "triggers" in asked:
         tell(triggers=await triggers(hass))
+    elif "package" in asked:
+        for name in ("persistent_notification", *asked["package"]):
+            if not await async_setup_component(hass, name, asked["package"]):
+                raise ValueError(f"{name} cannot be set up")
+        tell(set_up=sorted(asked["package"]))
+    elif "states" in asked:
+        for entity_id, state in asked["states"]:
+            hass.states.async_set(entity_id, state)
+        tell(states=len(asked["states"]))
 
 
 async def main(folder: Path, port: int) -> None:

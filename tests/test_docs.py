@@ -19,11 +19,12 @@ DOCUMENTS = (
     "docs/doors.md",
     "docs/home-assistant.md",
     "docs/operations.md",
+    "docs/recipes.md",
     "docs/reliability.md",
     "docs/requests.md",
     "docs/training.md",
 )
-FOLDERS = ("docs", "scripts", "systemd", "tests", "models_onnx")
+FOLDERS = ("docs", "recipes", "scripts", "share", "systemd", "tests", "models_onnx")
 
 
 def shown() -> dict[str, Any]:
