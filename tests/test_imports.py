@@ -92,10 +92,13 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__
 LAZY = {
     "amqtt",
     "cn2an",
+    "dbus_fast",
     "num2words",
     "onnx",
     "piper",
     "pocketsphinx",
+    "pulsectl",
+    "pulsectl_asyncio",
     "pypinyin",
     "regex",
     "rjieba",
