@@ -21,6 +21,9 @@ Café: Kaffee
 living room: lounge
 5G: five gee
 C++: see plus plus
+µg: Mikrogramm
+kir: Aperitif
+İzmir: Ismir
 """
 
 
@@ -59,6 +62,10 @@ def shown(segments: list[Segment]) -> str:
         ("The Living Room light", "The lounge light"),
         ("5G and C++", "five gee and see plus plus"),
         ("gif gif", "gif=dʒɪf| |gif=dʒɪf"),
+        # The micro sign and the Greek letter, i with and without its dot: once a KeyError.
+        ("5 \u00b5g, 5 \u03bcg", "5 Mikrogramm, 5 Mikrogramm"),
+        ("KIR, K\u0130R, k\u0131r", "Aperitif, Aperitif, Aperitif"),
+        ("\u0130zmir, izmir", "Ismir, Ismir"),
     ],
 )
 def test_words_are_replaced_whole(lexicon: Lexicon, text: str, expected: str) -> None:

@@ -205,7 +205,9 @@ def _pronunciation(alphabet: Alphabet, symbols: str) -> Pronunciation:
 def _normal(word: str) -> str:
     """How *word* is looked up: "Gif" finds "gif", but capitals inside ("mA", "NAS") count."""
     composed = unicodedata.normalize("NFC", word)
-    return composed if _is_exact(composed) else composed.lower()
+    # Lower case of "İzmir" is a letter longer, and is not found in it.
+    is_kept = _is_exact(composed) or len(composed.lower()) != len(composed)
+    return composed if is_kept else composed.lower()
 
 
 def _is_exact(word: str) -> bool:
@@ -227,6 +229,14 @@ def _is_letter(character: str) -> bool:
     return bool(re.match(rf"[^\W{HAN}]", character))
 
 
+def _entry_of(found: str, entries: Mapping[str, Entry]) -> Entry:
+    """Of what the pattern has found: an exact word has won over "nas" if both are in the file and fit."""
+    if entry := entries.get(found) or entries.get(found.lower()):
+        return entry
+    # A pattern that ignores capitals takes the Greek μ for µ, İ and ı for i: lower() does not.
+    return next(entry for word, entry in entries.items() if re.fullmatch(_word_pattern(word), found))
+
+
 def _applied(segment: Segment, words: re.Pattern[str], entries: Mapping[str, Entry]) -> Iterator[Segment]:
     if segment.pronunciation is not None or segment.is_verbatim:
         yield segment
@@ -239,8 +249,7 @@ def _applied(segment: Segment, words: re.Pattern[str], entries: Mapping[str, Ent
     for match in words.finditer(unicodedata.normalize("NFC", segment.text)):
         text += match.string[start : match.start()]
         start = match.end()
-        # An exact word has won over "nas" if both are in the file and fit.
-        entry = entries.get(match[0]) or entries[match[0].lower()]
+        entry = _entry_of(match[0], entries)
         if entry.pronunciation is None and entry.language is None:
             text += entry.text or match[0]
             continue
