@@ -175,8 +175,9 @@ class Player:
         if time.monotonic() - self._idle_since_s > self.config.lead_in_idle_s:
             lead_in_ms = self.config.lead_in_ms
             lead_in_s = await self.call(self.sink.lead_in_s) if lead_in_ms is None else lead_in_ms / 1000
-            if lead_in_s:
-                yield silence(lead_in_s, sample_rate)
+            # Block by block: in one go it could not be interrupted, and a long one was taken for a device that hangs.
+            for block in await self.call(all_blocks, silence(lead_in_s, sample_rate), sample_rate):
+                yield block
 
     async def _silence_until(self, start_s: float, sample_rate: int) -> AsyncIterator[Audio]:
         """So much that what follows is heard at *start_s*."""

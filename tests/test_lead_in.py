@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -13,7 +14,9 @@ from edge_tts.config import AudioConfig
 from edge_tts.device import lead_in_s
 from edge_tts.metrics import Metrics
 from edge_tts.player import Player
+from edge_tts.sinks import NullSink
 from edge_tts.threads import OneThread, one_thread
+from tests.doors_house import until
 from tests.fake_sink import FakeSink
 from tests.test_player import full, pieces, tone
 
@@ -71,6 +74,17 @@ async def test_a_device_that_is_awake_needs_none(playback: OneThread) -> None:
     for _ in range(2):
         await player.play(pieces(tone(0.2)), name="a", gain=full)
     assert len(sink.samples) / 22050 == pytest.approx(0.5 + 2 * 0.2, abs=0.001)
+
+
+async def test_a_long_one_is_interrupted_at_once(playback: OneThread) -> None:
+    """It was given to the device in one go: four seconds were taken for a hang, and the daemon was ended."""
+    sink = NullSink(buffer_s=0.2)
+    player = Player(replace(CONFIG, lead_in_ms=10_000), sink, Metrics(), playback)
+    playing = asyncio.create_task(player.play(pieces(tone(0.1)), name="a", gain=full))
+    await until(sink.ahead_s)
+    player.interrupt()
+    played = await asyncio.wait_for(playing, 5)
+    assert (played.is_complete, played.spoken_s) == (False, 0.0)
 
 
 @pytest.mark.parametrize(
