@@ -35,16 +35,17 @@ def test_a_faster_voice_is_shorter(model: SpeechModel) -> None:
 
 def test_pieces_are_float32_mono_at_the_sample_rate_of_the_model(model: SpeechModel) -> None:
     pieces = list(model.synthesize(HELLO))
-    assert len(pieces) > 1
+    # Those without samples say that work goes on.
+    assert len([piece for piece in pieces if len(piece.samples)]) > 1
     assert {piece.sample_rate for piece in pieces} == {model.sample_rate}
     assert all(piece.samples.dtype == np.float32 and piece.samples.ndim == 1 for piece in pieces)
-    assert all(len(piece.samples) for piece in pieces)
+    assert len(pieces[-1].samples)
 
 
 def test_a_sentence_may_be_left_half_said(model: SpeechModel) -> None:
     whole = sum(len(piece.samples) for piece in model.synthesize(said(speed=1.5)))
     pieces = model.synthesize(HELLO)
-    next(pieces)
+    next(piece for piece in pieces if len(piece.samples))
     assert isinstance(pieces, Generator)
     pieces.close()
     assert sum(len(piece.samples) for piece in model.synthesize(said(speed=1.5))) == pytest.approx(
