@@ -18,7 +18,7 @@ from edge_tts.models.cosyvoice_layout import (
     Conditions,
     Layout,
     Opened,
-    Stages,
+    StageInputs,
     first,
 )
 from edge_tts.models.cosyvoice_speech import N_TOKENS, Prompt
@@ -34,7 +34,7 @@ NO_MEMORY = np.zeros((1, 2, 0, 64), np.float32)
 FADED_FRAMES = 8
 """Where a block follows another, as the published code does."""
 
-STAGES: Stages = {
+STAGES: StageInputs = {
     "enrolment": cosyvoice3.STAGES["enrolment"],
     "llm": {"embed_tokens": ("input",), "llm": ("xs", "masks", *MEMORY)},
     "flow": {

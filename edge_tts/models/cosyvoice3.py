@@ -19,7 +19,7 @@ from edge_tts.models.cosyvoice_layout import (
     Conditions,
     Layout,
     Opened,
-    Stages,
+    StageInputs,
     first,
 )
 from edge_tts.models.cosyvoice_speech import Prompt
@@ -32,7 +32,7 @@ START, TASK = 6561, 6563
 
 PAST = "past_key_values"
 
-STAGES: Stages = {
+STAGES: StageInputs = {
     "enrolment": {"campplus": ("input",), "speech_tokenizer": ("feats", "feats_length")},
     "llm": {
         "text_embedding": ("input_ids",),

@@ -15,7 +15,7 @@ from edge_tts.models.session import Session
 
 Floats = NDArray[np.float32]
 
-Stages = Mapping[str, Mapping[str, tuple[str, ...]]]
+StageInputs = Mapping[str, Mapping[str, tuple[str, ...]]]
 """Stage → role of a graph → its inputs."""
 
 N_MELS = 80
@@ -60,7 +60,7 @@ class Hift(Protocol):
 
 @dataclass(frozen=True)
 class Layout:
-    stages: Stages
+    stages: StageInputs
 
     tables: tuple[str, ...]
     """Roles of files of numbers (.npy)."""
