@@ -23,6 +23,7 @@ from edge_tts.door_config import MqttConfig
 from edge_tts.doors.base import request_from_payload
 from edge_tts.doors.homeassistant_device import device_config
 from edge_tts.doors.mqtt_topics import Topics
+from edge_tts.doors.wyoming_info import PROGRAM
 from edge_tts.metrics import Metrics
 from edge_tts.service import Service
 from edge_tts.speech import EventType
@@ -96,6 +97,8 @@ def test_home_assistants_entities_are_those_of_the_discovery(config: Config) -> 
     named = {each for each in strings(PACKAGE) if re.fullmatch(r"\w+\.edge_tts_speaker\w*", each)}
     assert len(named) > 3
     assert named <= ours
+    # Those of Wyoming are called as the program and as the box.
+    assert {f"tts.{PROGRAM}", f"assist_satellite.{config.mqtt.device}"} <= set(strings(PACKAGE))
 
 
 def test_home_assistants_templates_make_requests() -> None:
