@@ -59,7 +59,9 @@ class Admission:
                 await self._journal.accept(name, request, ttl_s, mark)
             if self._dispatcher.is_stopping:
                 raise ShuttingDownError
-            self._dispatcher.enter(new_job(name, request, plan, accepted_s, ttl_s, delay_s, sound), delay_s)
+            job = new_job(name, request, plan, accepted_s, ttl_s, delay_s, sound)
+            # The synth thread may have let it wait for seconds.
+            self._dispatcher.enter(job, accepted_s + delay_s - time.monotonic())
         except BaseException:
             self._journal.withdraw(name)
             raise

@@ -238,7 +238,8 @@ class Dispatcher:
 
     def _interrupt(self, event_type: EventType, code: str) -> None:
         job = self._queue.speaking
-        if job and not job.interruption:
+        # Who gives way may be said after; not so who is also cancelled before it has.
+        if job and (code == "cancelled" or not job.interruption):
             job.interruption = (event_type, code)
             self._player.interrupt()
 

@@ -27,6 +27,7 @@ from edge_tts.errors import (
 from edge_tts.metrics import Metrics
 from edge_tts.player import open_player
 from edge_tts.renderer import open_renderer
+from edge_tts.schedule import PREPARE_S
 from edge_tts.service import Service, Update, open_service
 from edge_tts.speech import EventType, JobEvent, Priority, SpeakRequest
 from tests.busy import busy
@@ -387,6 +388,30 @@ async def test_what_gives_way_before_its_time_is_said_after(service: Service) ->
     bell = await say(service, "The door.", priority=Priority.IMPORTANT)
     assert (await outcome(service, bell)).event_type is EventType.FINISHED
     assert (await outcome(service, early)).event_type is EventType.FINISHED
+
+
+async def test_what_gives_way_and_is_stopped_then_is_not_said_after(service: Service) -> None:
+    early = await say(service, "Early.", at=time.time() + 1.5)
+    async with asyncio.timeout(10):
+        while not service.state.is_speaking:
+            await asyncio.sleep(0.001)
+    # No turn of the loop in between: it has not given way yet.
+    await say(service, "The door.", priority=Priority.IMPORTANT)
+    assert service.stop() == 2
+    event = await outcome(service, early)
+    assert (event.event_type, event.code) == (EventType.INTERRUPTED, "cancelled")
+
+
+async def test_what_waits_for_the_synth_thread_is_still_heard_at_its_time(service: Service) -> None:
+    """It was late by as long as it had waited there, as for a piece of a slow voice."""
+    at_s = time.time() + 3600.0
+    async with busy_synth(service):
+        saying = asyncio.create_task(say(service, "Now.", at=at_s))
+        await asyncio.wait({saying}, timeout=1.0)
+    assert await saying
+    (scheduled,) = service._dispatcher._scheduled._scheduled.values()
+    turn_s = scheduled.due_s - time.monotonic()
+    assert turn_s == pytest.approx(at_s - time.time() - PREPARE_S, abs=0.5)
 
 
 async def test_replace_also_takes_out_what_is_scheduled(service: Service) -> None:
