@@ -10,7 +10,7 @@ SpeechError
 │   ├── BadSoundError, SoundTooLongError, SoundBrokenOffError
 │   ├── BadLexiconError, LexiconChangedError, NoLexiconError
 │   ├── ShuttingDownError, KeptForRestartError, NotSupervisedError
-│   └── QueueFullError    try again later (HTTP 429): SoundsFullError
+│   └── QueueFullError    try again later (HTTP 429): SoundsFullError, WholeFilesFullError
 ├── PoisonError           a text that ends the daemon
 ├── VoiceError            an installed voice: VoiceLoadError, SynthesisError, MemoryBudgetError
 ├── LexiconFileError      the lexicon's file
@@ -127,8 +127,8 @@ class ClockNotSetError(RequestError):
 
     def __init__(self) -> None:
         super().__init__(
-            "at: the clock of this box is not set, so it cannot know when that is; send it without `at`, or let the box "
-            "be told the time (timedatectl)"
+            "at: the clock of this box is not set, so it cannot know when that is; send it without `at`, or let the "
+            "box be told the time (timedatectl)"
         )
 
 
@@ -267,6 +267,17 @@ class SoundsFullError(QueueFullError):
     def __init__(self, limit_bytes: int) -> None:
         RequestError.__init__(
             self, f"sounds of {limit_bytes >> 20} MB wait or are being sent; try again when some are played"
+        )
+
+
+class WholeFilesFullError(QueueFullError):
+    """Files of sound that are sent whole take all the memory there is for them."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        RequestError.__init__(
+            self,
+            f"{limit_bytes >> 20} MB of sound are being made or sent as whole files; try again later, or ask for wav, "
+            "pcm, mp3 or opus, which are streamed",
         )
 
 

@@ -16,11 +16,7 @@ from edge_tts.admission import Admission
 from edge_tts.announcer import Announcer
 from edge_tts.config import Config
 from edge_tts.dispatcher import Dispatcher
-from edge_tts.errors import (
-    RequestError,
-    UnknownJobError,
-    UnknownVoiceError,
-)
+from edge_tts.errors import RequestError, UnknownJobError, UnknownVoiceError
 from edge_tts.given_sound import GivenSound
 from edge_tts.journal import Journal, open_journal
 from edge_tts.metrics import Metrics
@@ -28,6 +24,7 @@ from edge_tts.models.base import VoiceSpec
 from edge_tts.player import Player
 from edge_tts.receipts import Receipt, Receipts
 from edge_tts.renderer import Renderer
+from edge_tts.sound_files import WholeFiles
 from edge_tts.speech import JobEvent, Piece, Reference, SpeakRequest
 from edge_tts.state import DeviceState
 from edge_tts.status import Status
@@ -51,6 +48,9 @@ class Service:
 
         self.on_restart: Callable[[], None] | None = None
         """Ends the daemon and has it started again; None: nobody would start it."""
+
+        self.whole_files = WholeFiles()
+        """What callers of sound, by whatever door, make us keep."""
 
         self._renderer = renderer
         self._player = player

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 from edge_tts.audio import Resampler, to_pcm16, wav_header
-from edge_tts.errors import SoundTooLargeError
+from edge_tts.errors import SoundTooLargeError, WholeFilesFullError
 from edge_tts.speech import Audio
 
 FORMATS = {
@@ -23,6 +25,12 @@ MEDIA_TYPES = {**FORMATS, "vorbis": "audio/ogg", "au": "audio/basic", "aiff": "a
 
 MAX_WHOLE_BYTES = 32 << 20
 """A quarter of an hour of FLAC: what is not sent while it is made is kept in memory."""
+
+MAX_WHOLE_BYTES_TOGETHER = 2 * MAX_WHOLE_BYTES
+"""Of all callers."""
+
+SMALL_BYTES = 1 << 20
+"""An announcement of twenty seconds, for which there is always room."""
 
 _OPUS_SAMPLE_RATE = 24000
 """Hertz. Opus knows only divisors of 48 kHz; this is the least that keeps all of a 22 050 Hz voice."""
@@ -49,6 +57,9 @@ _CONSTANT_BITRATE = {"bitrate_mode": "CONSTANT", "compression_level": 0.6}
 class Encoder(Protocol):
     """Sound in, bytes of a file out."""
 
+    kept_bytes: int
+    """What of the file is kept in memory until `close`."""
+
     def write(self, audio: Audio) -> bytes:
         """Add *audio*; returns what can be sent on, perhaps nothing. Raises SoundTooLargeError."""
 
@@ -69,6 +80,8 @@ def encoder(format: str, sample_rate: int, *, is_streamed: bool = True) -> Encod
 class _Plain:
     """PCM, or a WAV of unknown length."""
 
+    kept_bytes = 0
+
     def __init__(self, format: str, sample_rate: int) -> None:
         self._head = wav_header(sample_rate, None) if format == "wav" else b""
 
@@ -85,6 +98,8 @@ class _Plain:
 
 class _Written:
     """What libsndfile writes to a descriptor."""
+
+    kept_bytes = 0
 
     def __init__(self, format: str, sample_rate: int, descriptor: int, **settings: Any) -> None:
         """*settings* are libsndfile's."""
@@ -113,14 +128,19 @@ class _Whole(_Written):
 
     def write(self, audio: Audio) -> bytes:
         self._file.write(self._resampler.resample(audio).samples)
-        if os.fstat(self._descriptor).st_size > MAX_WHOLE_BYTES:
+        self.kept_bytes = os.fstat(self._descriptor).st_size
+        if self.kept_bytes > MAX_WHOLE_BYTES:
             raise SoundTooLargeError(MAX_WHOLE_BYTES)
         return b""
 
     def finish(self) -> bytes:
         self._file.write(self._resampler.flush().samples)
         self._file.close()
-        return os.pread(self._descriptor, os.fstat(self._descriptor).st_size, 0)
+        self.kept_bytes = os.fstat(self._descriptor).st_size
+        content = os.pread(self._descriptor, self.kept_bytes, 0)
+        # Else it would be in memory twice until the caller has read it.
+        os.ftruncate(self._descriptor, 0)
+        return content
 
 
 class _Piped(_Written):
@@ -156,3 +176,25 @@ class _Piped(_Written):
     def close(self) -> None:
         super().close()
         os.close(self._reader)
+
+
+class WholeFiles:
+    """Those that are kept in memory whole, of all callers. On the event loop."""
+
+    def __init__(self) -> None:
+        self._files: set[Encoder] = set()
+
+    @contextmanager
+    def kept(self, file: Encoder) -> Iterator[None]:
+        """*file* counts inside the block."""
+        self._files.add(file)
+        try:
+            yield
+        finally:
+            self._files.remove(file)
+
+    def check(self, file: Encoder) -> None:
+        """Raises WholeFilesFullError if there is no memory for *file* beside the others."""
+        is_full = sum(each.kept_bytes for each in self._files) > MAX_WHOLE_BYTES_TOGETHER
+        if is_full and file.kept_bytes > SMALL_BYTES:
+            raise WholeFilesFullError(MAX_WHOLE_BYTES_TOGETHER)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import io
-from contextlib import closing
+from contextlib import ExitStack, closing
 
 import numpy as np
 import pytest
 import soundfile
 
-from edge_tts.errors import SoundTooLargeError
-from edge_tts.sound_files import MEDIA_TYPES, encoder
+from edge_tts.errors import SoundTooLargeError, WholeFilesFullError
+from edge_tts.sound_files import MEDIA_TYPES, WholeFiles, encoder
 from edge_tts.speech import Audio
 from tests.test_audio import tone
 
@@ -58,3 +58,28 @@ def test_a_file_that_is_kept_whole_is_bounded() -> None:
         pytest.raises(SoundTooLargeError, match="32 MB"),
     ):
         file.write(silence_of_34_mb)
+
+
+def test_files_that_are_kept_whole_are_bounded_together() -> None:
+    """Twenty-four callers of MaryTTS's files took 1.5 GB once."""
+    large, small = (
+        Audio(np.zeros(12_000_000, np.float32), 48_000),
+        Audio(np.zeros(48_000, np.float32), 48_000),
+    )
+    files = WholeFiles()
+    with ExitStack() as callers:
+
+        def write(audio: Audio) -> None:
+            file = callers.enter_context(closing(encoder("wav", 48_000, is_streamed=False)))
+            callers.enter_context(files.kept(file))
+            file.write(audio)
+            files.check(file)
+
+        write(large)
+        write(large)
+        with pytest.raises(WholeFilesFullError, match="64 MB"):
+            write(large)
+        # An announcement finds room all the same.
+        write(small)
+        callers.close()
+        write(large)

@@ -14,7 +14,7 @@ from edge_tts.audio import Resampler, volume_gain
 from edge_tts.doors.http_errors import HttpError
 from edge_tts.errors import InvalidFieldError, NothingToSayError
 from edge_tts.service import Service
-from edge_tts.sound_files import FORMATS, MEDIA_TYPES, Encoder, encoder
+from edge_tts.sound_files import FORMATS, MEDIA_TYPES, Encoder, WholeFiles, encoder
 from edge_tts.speech import Audio, Piece, SpeakRequest, with_gain
 
 BLOCK_BYTES = 1 << 16
@@ -106,8 +106,9 @@ async def opened_sound(service: Service, wanted: SoundRequest) -> AsyncIterator[
             raise NothingToSayError
         sample_rate = wanted.sample_rate or first.audio.sample_rate
         audios = _uniform(first, pieces, wanted, sample_rate)
-        with closing(encoder(wanted.format, sample_rate, is_streamed=wanted.is_streamed)) as file:
-            async with aclosing(_blocks(file, audios)) as blocks:
+        file = encoder(wanted.format, sample_rate, is_streamed=wanted.is_streamed)
+        with closing(file), service.whole_files.kept(file):
+            async with aclosing(_blocks(file, audios, service.whole_files)) as blocks:
                 first_block = await anext(blocks)
                 yield Sound(_headers(service, wanted, sample_rate), _with_first(first_block, blocks))
 
@@ -147,10 +148,13 @@ def _headers(service: Service, wanted: SoundRequest, sample_rate: int) -> dict[s
     }
 
 
-async def _blocks(file: Encoder, audios: AsyncIterator[Audio]) -> AsyncGenerator[bytes, None]:
+async def _blocks(
+    file: Encoder, audios: AsyncIterator[Audio], whole_files: WholeFiles
+) -> AsyncGenerator[bytes, None]:
     async for audio in audios:
         for block in _cut(await _done(file.write, audio)):
             yield block
+        whole_files.check(file)
     for block in _cut(await _done(file.finish)):
         yield block
 
