@@ -15,7 +15,7 @@ from wyoming.event import Event, async_read_event
 from edge_tts.config import Config
 from edge_tts.door_config import WyomingConfig
 from edge_tts.doors import DOORS, wyoming_server
-from edge_tts.doors.wyoming_connection import Limits
+from edge_tts.doors.wyoming_connection import Connection, Limits
 from edge_tts.doors.wyoming_server import MAX_CONNECTIONS
 from edge_tts.errors import ConfigError
 from tests.doors_house import n_descriptors, until
@@ -59,6 +59,7 @@ async def last_word(house: House, sent: bytes) -> list[Event]:
         (b'{"type": 5}\n', "bad_request"),
         (b'{"type": "ping", "data": 5}\n', "bad_request"),
         (b'{"type": "ping", "data": {"text": "\\ud800"}}\n', "bad_request"),
+        (b'{"\\ud800": 1, "\\ud800": 2}\n', "bad_json"),
         (b'{"type": "ping", "data_length": 3}\n[1]', "bad_json"),
         (b'{"type": "ping", "data_length": -1}\n', "bad_request"),
         (b'{"type": "ping", "data_length": "many"}\n', "bad_request"),
@@ -101,6 +102,24 @@ async def test_who_does_not_read_is_cut_off(config: Config) -> None:
                 caller.sendall(json.dumps(event).encode() + b"\n")
             await until(lambda: n_attended() == 1)
             await until(lambda: n_attended() == 0)
+
+
+async def test_what_nobody_reads_keeps_no_connection_open() -> None:
+    """Less than would make us wait at once stayed for ever, beside the limit of connections."""
+    is_closed = asyncio.Event()
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = Connection(reader, writer, SHORT)
+        while not writer.transport.get_write_buffer_size():
+            writer.write(bytes(1 << 16))
+        connection.close()
+        await writer.wait_closed()
+        is_closed.set()
+
+    async with await asyncio.start_server(accept, "127.0.0.1", 0) as server:
+        with create_connection(server.sockets[0].getsockname()):
+            async with asyncio.timeout(10):
+                await is_closed.wait()
 
 
 def n_attended() -> int:

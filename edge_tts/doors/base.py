@@ -42,7 +42,7 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         names = [name for name, _ in pairs]
         twice = sorted({name for name in names if names.count(name) > 1})
         # Readers disagree on which one counts: {"volume": 10, "volume": 100} must not surprise anybody.
-        raise ValueError(f"given twice: {', '.join(twice)}")
+        raise ValueError(f"given twice: {', '.join(map(repr, twice))}")
     return value
 
 
@@ -91,7 +91,7 @@ def request_from_payload(
 
 
 def chime_request(body: Mapping[str, Any], *, source: str) -> tuple[SpeakRequest, tuple[str, ...]]:
-    """For `Service.chime`: its `name`, "default" without one, and CHIME_FIELDS. Raises RequestError naming the field."""
+    """For `Service.chime`: its `name` ("default"), and CHIME_FIELDS. Raises RequestError naming the field."""
     name = FIELDS["voice"]("name", "default" if body.get("name") is None else body["name"])
     fields = {field: value for field, value in body.items() if field in CHIME_FIELDS}
     unknown = tuple(f"unknown_field:{given[:40]}" for given in body if given not in (*CHIME_FIELDS, "name"))

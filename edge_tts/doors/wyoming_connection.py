@@ -111,7 +111,10 @@ class Connection:
                     pass
 
     def close(self) -> None:
+        """What was sent last may still be read, for as long as anything may."""
         self._writer.close()
+        if self._writer.transport.get_write_buffer_size():
+            asyncio.get_running_loop().call_later(self._limits.write_s, self.abort)
 
     def abort(self) -> None:
         self._writer.transport.abort()
