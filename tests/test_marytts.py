@@ -16,6 +16,7 @@ import pytest
 import soundfile
 from aiohttp import ClientSession
 from speak2mary import MaryTTS
+from yarl import URL
 
 from edge_tts.config import Config
 from edge_tts.door_config import MaryTtsConfig
@@ -203,6 +204,10 @@ async def test_what_is_refused_before_it_is_read(mary: Mary) -> None:
     ):
         async with mary.web.post("/process", data=content) as answer:
             assert (answer.status, answer.content_type) == (status, "text/plain")
+    async with mary.web.get(URL("/process?INPUT_TEXT=Gr%FC%DFe", encoded=True)) as answer:
+        assert (answer.status, (await answer.text())[:22]) == (400, "bad_request: no form: ")
+    async with mary.web.head("/process", params={"INPUT_TEXT": TEXT}) as answer:
+        assert answer.status == 405
     picture = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}
     foreign = {"Origin": "http://evil.example"}
     for headers, status in (({"Host": "evil.example"}, 421), (foreign, 403), (picture, 403)):
@@ -212,6 +217,16 @@ async def test_what_is_refused_before_it_is_read(mary: Mary) -> None:
         "edge_tts_rejected_total", {"source": "marytts", "code": "unknown_route"}
     )
     assert rejected == 1
+
+
+async def test_pages_that_are_named_may_call(mary_config: Config) -> None:
+    """As browsers send it."""
+    http = replace(mary_config.http, cors_origins=("https://panel.home",))
+    async with opened(replace(mary_config, http=http)) as mary:
+        for origin, status in (("https://panel.home", 200), ("https://evil.example", 403)):
+            page = {"Origin": origin, "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "cors"}
+            async with mary.web.post("/process", data={"INPUT_TEXT": TEXT}, headers=page) as answer:
+                assert answer.status == status
 
 
 async def test_slow_callers_and_too_many(mary_config: Config) -> None:

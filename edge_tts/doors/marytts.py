@@ -58,10 +58,11 @@ class MaryTtsDoor:
             "audioeffects": [f"{name} {example}" for name, example in EFFECTS.items()],
         }
         return [
-            web.get("/process", self._process),
+            # Without HEAD, which would have all of it made, and sent.
+            web.get("/process", self._process, allow_head=False),
             web.post("/process", self._process),
             # Mimic 3, which was the same to most programs, has this as well.
-            web.get("/api/tts", self._mimic3),
+            web.get("/api/tts", self._mimic3, allow_head=False),
             web.post("/api/tts", self._mimic3),
             web.get("/api/voices", self._mimic3_voices),
             web.get("/voices", self._voices),
@@ -70,11 +71,11 @@ class MaryTtsDoor:
         ]
 
     async def _process(self, request: web.Request) -> web.StreamResponse:
-        fields = {**request.query, **form_fields(await self._body(request))}
+        fields = {**_query(request), **form_fields(await self._body(request))}
         return await self._send(request, wanted_sound(fields), _optional("voice", "VOICE", fields))
 
     async def _mimic3(self, request: web.Request) -> web.StreamResponse:
-        query = request.query
+        query = _query(request)
         text = query.get("text") or _text(await self._body(request))
         is_ssml = (
             query.get("ssml", "").lower() in ("1", "true") or request.content_type == "application/ssml+xml"
@@ -187,6 +188,11 @@ def form_fields(content: bytes) -> dict[str, str]:
         raise RequestError(f"no form: {error}; expected INPUT_TEXT=…&LOCALE=…, UTF-8") from error
 
 
+def _query(request: web.Request) -> dict[str, str]:
+    """What stands in the address. aiohttp's own reading would have "%FC" said where that is no UTF-8."""
+    return form_fields(request.rel_url.raw_query_string.encode(errors="surrogateescape"))
+
+
 def wanted_sound(fields: Mapping[str, str]) -> SoundRequest:
     """What is asked of /process, but for the voice; raises RequestError."""
     if not fields.get("INPUT_TEXT"):
@@ -248,7 +254,9 @@ def neighbours_only(networks: tuple[str, ...]) -> Middleware:
                 "address_not_allowed",
                 f"callers from {request.remote} are not let in; add their network to marytts.allowed_networks",
             )
-        if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
+        is_from_elsewhere = request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin")
+        # Who tells its Origin is judged by that, as at every door.
+        if is_from_elsewhere and "Origin" not in request.headers:
             raise HttpError(HTTPStatus.FORBIDDEN, "origin_not_allowed", "pages from elsewhere may not call")
         return await handler(request)
 
