@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,8 +12,10 @@ BLOCK_S = 0.01
 LOUD = 0.003
 """Root mean square of a block."""
 
-GAP_S = 0.08
-"""Shorter silence is a busy machine's; between two announcements a device is stopped and started."""
+GAP_S = 0.05
+"""Between two announcements, when the device is stopped and started, there is more."""
+
+TOLERANCE_S = 0.04
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +50,11 @@ def _tone(
         # Of its middle: it may have been faded out, and its ends are no whole blocks.
         amplitude=float(np.median(levels)) * np.sqrt(2),
     )
+
+
+def taken(heard: deque[Tone], duration_s: float) -> list[Tone]:
+    """Take from *heard* what is *duration_s* long together: one tone, or its parts where a busy machine made gaps."""
+    parts: list[Tone] = []
+    while heard and sum(part.duration_s for part in parts) < duration_s - TOLERANCE_S:
+        parts.append(heard.popleft())
+    return parts
