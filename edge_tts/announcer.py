@@ -146,6 +146,7 @@ class _Turn:
                 gain=lambda: announcer.gain_of(job.request),
                 chime=chime,
                 start_s=start_s(job.request),
+                on_sound=job.cancel_expiry,
                 on_first_block=self._on_first_block,
                 on_piece=self._on_piece,
             )

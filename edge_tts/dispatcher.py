@@ -104,6 +104,9 @@ class Dispatcher:
         """The job's time is up: nothing, if it speaks or has spoken."""
         if self._queue.remove(job):
             self.end(job, EventType.EXPIRED, code="expired")
+        elif job is self._queue.speaking and job.request.at is not None:
+            # It had its turn before its time, and could not be heard then: a pause, a device that is away.
+            self._interrupt(EventType.EXPIRED, "expired")
 
     def _remember(self, job: Job) -> None:
         if job.name in self._jobs:
@@ -281,7 +284,13 @@ class Dispatcher:
 
     def _keep_for_restart(self) -> None:
         """Whoever waits for an outcome is told that it comes later. A sound is not kept."""
-        for job in [*self._queue.all_waiting(), *self._scheduled.jobs]:
+        jobs, speaking = [*self._queue.all_waiting(), *self._scheduled.jobs], self._queue.speaking
+        if speaking and speaking.latest.event_type is EventType.QUEUED and not speaking.interruption:
+            # It is being made, or waits for its time: nothing of it was heard.
+            self.skip()
+            self._journal.gave_way(speaking.name)
+            jobs.append(speaking)
+        for job in jobs:
             if job.sound is None:
                 self._queue.remove(job)
                 self._scheduled.remove(job)

@@ -101,20 +101,21 @@ class Player:
         gain: Callable[[], float],
         chime: Audio | None = None,
         start_s: float | None = None,
+        on_sound: Callable[[], None] = lambda: None,
         on_first_block: Callable[[], None] = lambda: None,
         on_piece: Callable[[Piece], None] = lambda piece: None,
     ) -> Playback:
         """Play *pieces* to their end or until `interrupt`.
 
         *gain* is asked for each block, so that a volume set meanwhile is heard at once. At *start_s*, monotonic, it
-        is heard, chime first, or as soon as it can be. Raises DeviceError when the device stays away for
-        `audio.device_wait_s`, and whatever *pieces* raises.
+        is heard, chime first, or as soon as it can be; *on_sound* is called right before. Raises DeviceError when the
+        device stays away for `audio.device_wait_s`, and whatever *pieces* raises.
         """
         self._interruption.clear()
         self._cancel_closing()
         track = _Track(self, name, gain)
         try:
-            async for block, is_speech in self._blocks(pieces, chime, start_s, on_piece):
+            async for block, is_speech in self._blocks(pieces, chime, start_s, on_sound, on_piece):
                 was_silent = not track.spoken_samples
                 if not await track.write(block, is_speech):
                     break
@@ -136,14 +137,13 @@ class Player:
         pieces: AsyncIterator[Piece],
         chime: Audio | None,
         start_s: float | None,
+        on_sound: Callable[[], None],
         on_piece: Callable[[Piece], None],
     ) -> AsyncIterator[tuple[Audio, bool]]:
         """Blocks at the device's sample rate, each with whether it is speech (or lead-in and chime)."""
-        first = await self._unless_interrupted(anext(pieces, None))
-        while first is not None and not len(first.audio.samples):
+        while (first := await self._unless_interrupted(anext(pieces, None))) and not len(first.audio.samples):
             # A slow voice makes all of it before any is heard.
             on_piece(first)
-            first = await self._unless_interrupted(anext(pieces, None))
         if first is None:
             return
         sample_rate = await self.call(self.sink.wanted_rate, first.audio.sample_rate)
@@ -157,6 +157,7 @@ class Player:
             await self.others.quiet()
             async for block in self._silence_until(start_s, sample_rate):
                 yield block, False
+        on_sound()
         if chime:
             for block in await self.call(all_blocks, chime, sample_rate):
                 yield block, False
@@ -237,8 +238,7 @@ class _Track:
     """One announcement: its volume, its pauses and its end by an interruption."""
 
     def __init__(self, player: Player, name: str, gain: Callable[[], float]) -> None:
-        self._player = player
-        self._loudspeaker = player.loudspeaker
+        self._player, self._loudspeaker = player, player.loudspeaker
         self._loudspeaker.begin(name)
         self._gain = gain
         self._fade_s = player.config.fade_ms / 1000

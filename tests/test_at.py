@@ -142,6 +142,19 @@ async def test_a_time_that_is_over(config: Config) -> None:
             assert (await outcome(service, gone)).event_type is EventType.EXPIRED
 
 
+async def test_what_cannot_be_heard_at_its_time_expires(config: Config) -> None:
+    """It has its turn before, and was said whenever the pause ended or the device came back."""
+    async with serving(config) as service:
+        held = await say(service, "Now.", at=time.time() + 0.5, ttl_s=0.2)
+        await until(lambda: service.state.is_speaking)
+        service.pause()
+        assert (await outcome(service, held)).event_type is EventType.EXPIRED
+        service.resume()
+        # A chime that is longer than its time to live was heard in time.
+        rung = await say(service, "Now.", at=time.time() + 0.5, ttl_s=1.0, chime="gong")
+        assert (await outcome(service, rung)).event_type is EventType.FINISHED
+
+
 # --- a real daemon, and clocks that jump -------------------------------------------------------------------
 
 

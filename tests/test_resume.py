@@ -156,6 +156,29 @@ async def test_a_stop_keeps_what_waits_and_tells_who_waits(config: Config) -> No
         assert (await outcome(service, waiting)).event_type is EventType.FINISHED
 
 
+async def test_a_stop_keeps_what_has_its_turn_and_was_not_heard(config: Config) -> None:
+    """The alarm of seven o'clock was lost to a restart two seconds before."""
+    async with serving(config) as service:
+        alarm = await say(service, "Seven.", at=time.time() + 2.0)
+        await until(lambda: service.state.is_speaking)
+        await service.wind_down()
+        with pytest.raises(KeptForRestartError):
+            await service.outcome(alarm)
+    async with serving(config) as service:
+        (entry,) = service._journal.entries
+        assert entry.attempts == 0  # a stop is no crash
+        assert (await outcome(service, alarm)).event_type is EventType.FINISHED
+
+
+async def test_what_was_stopped_before_the_daemon_is_not_kept(config: Config) -> None:
+    async with serving(config) as service:
+        alarm = await say(service, "Seven.", at=time.time() + 2.0)
+        await until(lambda: service.state.is_speaking)
+        assert service.stop() == 1
+        await service.wind_down()
+        assert (await outcome(service, alarm)).event_type is EventType.INTERRUPTED
+
+
 async def test_without_a_journal_a_stop_ends_what_waits(config: Config) -> None:
     async with serving(replace(config, journal=JournalConfig(enabled=False))) as service:
         service.pause()
