@@ -107,10 +107,10 @@ class Listener:
         request = SpeakRequest("", priority=Priority.MESSAGE, source=SOURCE)
         job = (await self._service.submit(request, sound=sound)).job
         self._sound = sound
-        self._await_outcome(job)
+        self._await_outcome(job, sound)
 
-    def _await_outcome(self, job: str) -> None:
-        task = asyncio.create_task(self._tell_outcome(job))
+    def _await_outcome(self, job: str, sound: GivenSound) -> None:
+        task = asyncio.create_task(self._tell_outcome(job, sound))
         self._waiting.add(task)
         self._connection.is_busy = True
         task.add_done_callback(self._told)
@@ -119,8 +119,12 @@ class Listener:
         self._waiting.discard(task)
         self._connection.is_busy = bool(self._waiting)
 
-    async def _tell_outcome(self, job: str) -> None:
+    async def _tell_outcome(self, job: str, sound: GivenSound) -> None:
         event = await self._service.outcome(job)
+        if self._sound is sound:
+            # The rest, which nobody will hear, would count for nobody's memory.
+            self._break_off(SoundBrokenOffError("its turn was over before all of it was here"))
+            self._is_refused = True
         answer: Eventable = Played()
         if event.event_type is not EventType.FINISHED:
             answer = Error(event.message or f"{event.event_type}: {event.code}", event.code)
