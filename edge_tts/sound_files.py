@@ -32,8 +32,12 @@ MAX_WHOLE_BYTES_TOGETHER = 2 * MAX_WHOLE_BYTES
 SMALL_BYTES = 1 << 20
 """An announcement of twenty seconds, for which there is always room."""
 
-_OPUS_SAMPLE_RATE = 24000
-"""Hertz. Opus knows only divisors of 48 kHz; this is the least that keeps all of a 22 050 Hz voice."""
+_SAMPLE_RATES = {
+    # Opus knows only divisors of 48 kHz; this is the least that keeps all of a 22 050 Hz voice.
+    "opus": (24000,),
+    "mp3": (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000),
+}
+"""Hertz, of formats that do not know every one."""
 
 _CONTAINERS = {
     "wav": ("WAV", "PCM_16"),
@@ -106,7 +110,8 @@ class _Written:
         import soundfile
 
         container, subtype = _CONTAINERS[format]
-        to_rate = _OPUS_SAMPLE_RATE if format == "opus" else sample_rate
+        known = _SAMPLE_RATES.get(format, (sample_rate,))
+        to_rate = next((each for each in known if each >= sample_rate), known[-1])
         self._resampler = Resampler(sample_rate, to_rate)
         self._descriptor = descriptor
         # Not a BytesIO: its callbacks need memory that is writable and executable, which the unit forbids

@@ -37,6 +37,15 @@ def test_every_format_keeps_duration_and_level(format: str, is_streamed: bool) -
         assert format not in COMPRESSED or len(content) < duration_s * 40_000
 
 
+@pytest.mark.parametrize(("sample_rate", "known_rate"), [(20_000, 22_050), (96_000, 48_000)])
+def test_a_voice_of_a_sample_rate_that_mp3_knows_not(sample_rate: int, known_rate: int) -> None:
+    """It was an error of the server, and two descriptors."""
+    sound = tone(1.0, sample_rate=sample_rate)
+    info = soundfile.info(io.BytesIO(b"".join(encoded("mp3", sound, is_streamed=True))))
+    assert info.samplerate == known_rate
+    assert info.duration == pytest.approx(1.0, abs=0.12)
+
+
 @pytest.mark.parametrize("format", ["wav", "pcm", "mp3", "opus", "vorbis"])
 def test_what_can_be_streamed_comes_while_the_rest_is_not_made(format: str) -> None:
     *early, last = encoded(format, tone(6.0), is_streamed=True, n_pieces=6)

@@ -26,7 +26,8 @@ class LexiconFile:
 def read(path: Path | None) -> LexiconFile:
     """Raises NoLexiconError and LexiconFileError."""
     try:
-        text = _configured(path).read_text(encoding="utf-8")
+        # Not read_text: ends of lines as Windows writes them would come back as others, and of another version.
+        text = _configured(path).read_bytes().decode()
     except FileNotFoundError:
         return LexiconFile("", "", None)
     except (OSError, UnicodeDecodeError) as error:
