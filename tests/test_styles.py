@@ -16,6 +16,7 @@ def test_keywords_add_up_once_each() -> None:
     assert said == Prosody(speed=0.8, emotion=Emotion("happy"))
 
 
-@pytest.mark.parametrize("style", ["", "below the highlands", "like a pirate"])
+# "h\u0131gh" was a KeyError: it is "high" to a pattern that ignores capitals, and not to lower().
+@pytest.mark.parametrize("style", ["", "below the highlands", "like a pirate", "h\u0131gh"])
 def test_parts_of_words_are_no_keywords(style: str) -> None:
     assert prosody(style) is None

@@ -40,7 +40,7 @@ def _pattern() -> re.Pattern[str]:
     longest_first = sorted(KEYWORDS, key=len, reverse=True)
     # Chinese has no word boundaries; "slow" must not be found in "below".
     words = [word if word[0] >= "\u3400" else rf"(?<!\w){re.escape(word)}(?![\w-])" for word in longest_first]
-    return re.compile("|".join(words), re.IGNORECASE)
+    return re.compile("|".join(words))
 
 
 _KEYWORD = _pattern()
@@ -48,7 +48,8 @@ _KEYWORD = _pattern()
 
 def prosody(style: str) -> Prosody | None:
     """What the known words of *style* ask for, together; None if it has none."""
-    found = {id(KEYWORDS[word.lower()]): KEYWORDS[word.lower()] for word in _KEYWORD.findall(style)}
+    # Not IGNORECASE, which finds "high" in "hıgh", too.
+    found = {id(KEYWORDS[word]): KEYWORDS[word] for word in _KEYWORD.findall(style.lower())}
     if not found:
         return None
     # "slow, very slowly" is slow once.
