@@ -157,7 +157,8 @@ class VoiceStore:
         if name in self._loaded:
             # Whatever has happened to its files meanwhile.
             return self._loaded[name].spec
-        if name not in self.installed.voices:
+        known = self.installed.voices.get(name)
+        if known is None or not all(path.exists() for path in known.files.values()):
             self.rescan()
         if name in self.installed.voices:
             return self.installed.voices[name]
@@ -170,6 +171,8 @@ class VoiceStore:
         if name in self._loaded:
             self._loaded.move_to_end(name)
             return self._loaded[name]
+        # A new version of it may be there, with other digests.
+        self.rescan()
         spec = self.spec(name)
         self._make_room(spec)
         voice = LoadedVoice(self._model(spec), spec, _memory_bytes(spec), _identity(spec))
@@ -291,5 +294,6 @@ def _identity(spec: VoiceSpec) -> str:
 
 
 def _stamp(spec: VoiceSpec) -> str:
-    """Changes when the files are written again, even if they should be the same."""
-    return digest([(str(path), path.stat().st_mtime_ns) for path in spec.files.values() if path.exists()])
+    """Changes when the files are written again, even if they should be the same, or described otherwise."""
+    written = [(str(path), path.stat().st_mtime_ns) for path in spec.files.values() if path.exists()]
+    return digest(written, spec.family, spec.sha256, spec.settings)

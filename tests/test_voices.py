@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import hashlib
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,7 @@ from edge_tts.errors import MemoryBudgetError, UnknownVoiceError, VoiceLoadError
 from edge_tts.metrics import Metrics
 from edge_tts.voice_folders import read_voice_yaml, scan
 from edge_tts.voices import VoiceStore
+from tests import tiny_sambert
 from tests.tiny_voices import make_tools
 
 GOOD = {"name": "v", "family": "hum", "languages": ["en-US"], "sample_rate": 22050, "files": {}}
@@ -90,6 +94,49 @@ def test_a_voice_copied_in_later_is_found(tmp_path: Path) -> None:
     write_voice(tmp_path / "new", name="new")
     voices.loaded("new")
     assert voices.is_loaded("new")
+
+
+def with_file(folder: Path, content: bytes, digest_of: bytes) -> None:
+    """A Piper voice that is none, listed with the digest of *digest_of*."""
+    listed = {"m.onnx": hashlib.sha256(digest_of).hexdigest()}
+    write_voice(folder, family="piper", files={"model": "m.onnx", "config": "m.onnx"}, sha256=listed)
+    (folder / "m.onnx").write_bytes(content)
+
+
+def test_a_new_version_of_a_voice_is_taken_without_a_restart(tmp_path: Path) -> None:
+    # It was held against the digest of the one before, and then was broken until its files should change again.
+    tiny_sambert.build(tmp_path / "v")
+    voices = store(tmp_path)
+    graph, description = tmp_path / "v" / "am_enc.onnx", tmp_path / "v" / "voice.yaml"
+    before = hashlib.sha256(graph.read_bytes()).hexdigest()
+    # A field of the same value again is the same graph in other bytes.
+    graph.write_bytes(graph.read_bytes() + graph.read_bytes()[:2])
+    after = hashlib.sha256(graph.read_bytes()).hexdigest()
+    description.write_text(description.read_text().replace(before, after))
+    assert voices.loaded("v").spec.sha256["am_enc.onnx"] == after
+
+
+def test_a_voice_that_was_only_described_wrongly_is_tried_again(tmp_path: Path) -> None:
+    folder = tmp_path / "v"
+    with_file(folder, b"new", b"old")
+    voices = store(tmp_path)
+    voices.verify()
+    assert "sha256" in voices.rescan().broken["v"]
+    before = (folder / "m.onnx").stat()
+    with_file(folder, b"new", b"new")
+    os.utime(folder / "m.onnx", ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert "v" in voices.rescan().voices
+
+
+def test_a_voice_that_was_taken_away_is_unknown(tmp_path: Path) -> None:
+    # Asked for what its files are, it ended the job with an internal error.
+    write_voice(tmp_path / "v", files={"model": "m.onnx"})
+    (tmp_path / "v" / "m.onnx").write_bytes(b"x")
+    voices = store(tmp_path)
+    shutil.rmtree(tmp_path / "v")
+    for ask in (voices.identity, voices.rtf, voices.loaded):
+        with pytest.raises(UnknownVoiceError, match="installed: hum"):
+            ask("v")
 
 
 def test_what_a_voice_says_is_not_taken_for_what_it_said_with_other_settings(tmp_path: Path) -> None:
