@@ -52,33 +52,46 @@ def faded_in(audio: Audio, fade_s: float) -> Audio:
 
 
 class Resampler:
-    """One gapless stream from one sample rate to another. After `flush` it is used up."""
+    """One gapless stream at one sample rate, of sound whose own may change: markup may change the voice."""
 
-    def __init__(self, from_rate: int, to_rate: int) -> None:
-        self._to_rate = to_rate
+    def __init__(self, to_rate: int) -> None:
+        self._from_rate = self._to_rate = to_rate
         self._stream: Any = None
-        if from_rate != to_rate:
-            import soxr  # only here: most of what runs at the voice's own rate never needs it
-
-            self._stream = soxr.ResampleStream(from_rate, to_rate, 1, dtype="float32", quality="HQ")
 
     def resample(self, audio: Audio) -> Audio:
         """What can be known so far: some milliseconds may stay inside until the next call or `flush`."""
+        if audio.sample_rate != self._from_rate:
+            before = self.flush()
+            self._begin(audio.sample_rate)
+            return join([before, self._resampled(audio)], self._to_rate)
+        return self._resampled(audio)
+
+    def _begin(self, from_rate: int) -> None:
+        self._from_rate = from_rate
+        if from_rate != self._to_rate:
+            import soxr  # only here: most of what runs at the voice's own rate never needs it
+
+            self._stream = soxr.ResampleStream(from_rate, self._to_rate, 1, dtype="float32", quality="HQ")
+
+    def _resampled(self, audio: Audio) -> Audio:
         if self._stream is None:
             return audio
         return Audio(self._stream.resample_chunk(audio.samples), self._to_rate)
 
     def flush(self) -> Audio:
+        """The rest; what comes after it begins anew."""
         if self._stream is None:
             return Audio(np.zeros(0, np.float32), self._to_rate)
-        return Audio(self._stream.resample_chunk(np.zeros(0, np.float32), last=True), self._to_rate)
+        rest = self._stream.resample_chunk(np.zeros(0, np.float32), last=True)
+        self._from_rate, self._stream = self._to_rate, None
+        return Audio(rest, self._to_rate)
 
 
 def resampled(audio: Audio, sample_rate: int) -> Audio:
     """All of *audio* at *sample_rate*."""
     if audio.sample_rate == sample_rate:
         return audio
-    resampler = Resampler(audio.sample_rate, sample_rate)
+    resampler = Resampler(sample_rate)
     return join([resampler.resample(audio), resampler.flush()], sample_rate)
 
 

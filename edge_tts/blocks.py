@@ -16,18 +16,11 @@ class Blocks:
     def __init__(self, sample_rate: int) -> None:
         self._sample_rate = sample_rate
         self._n_samples = round(BLOCK_S * sample_rate)
-        self._resampler: tuple[int, Resampler] | None = None
+        self._resampler = Resampler(sample_rate)
         self._left = np.zeros(0, np.float32)
 
     def add(self, audio: Audio) -> list[Audio]:
-        samples = [self._left]
-        if self._resampler and self._resampler[0] != audio.sample_rate:
-            samples.append(self._resampler[1].flush().samples)
-            self._resampler = None
-        if not self._resampler:
-            self._resampler = (audio.sample_rate, Resampler(audio.sample_rate, self._sample_rate))
-        samples.append(self._resampler[1].resample(audio).samples)
-        return self._cut(np.concatenate(samples))
+        return self._cut(np.concatenate([self._left, self._resampler.resample(audio).samples]))
 
     def _cut(self, samples: NDArray[np.float32]) -> list[Audio]:
         n_whole = len(samples) // self._n_samples * self._n_samples
@@ -38,8 +31,7 @@ class Blocks:
         ]
 
     def rest(self) -> list[Audio]:
-        flushed = self._resampler[1].flush().samples if self._resampler else np.zeros(0, np.float32)
-        blocks = self._cut(np.concatenate([self._left, flushed]))
+        blocks = self._cut(np.concatenate([self._left, self._resampler.flush().samples]))
         return [*blocks, Audio(self._left, self._sample_rate)] if len(self._left) else blocks
 
 

@@ -112,7 +112,7 @@ class _Written:
         container, subtype = _CONTAINERS[format]
         known = _SAMPLE_RATES.get(format, (sample_rate,))
         to_rate = next((each for each in known if each >= sample_rate), known[-1])
-        self._resampler = Resampler(sample_rate, to_rate)
+        self._resampler = Resampler(to_rate)
         self._descriptor = descriptor
         # Not a BytesIO: its callbacks need memory that is writable and executable, which the unit forbids
         # (MemoryDenyWriteExecute); a file without a name needs none.

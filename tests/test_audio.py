@@ -30,11 +30,19 @@ def tone(duration_s: float, sample_rate: int = 22050, hertz: float = 440.0) -> A
 
 def test_resampling_in_pieces_equals_resampling_at_once() -> None:
     sound = tone(0.5)
-    resampler = Resampler(22050, 48000)
+    resampler = Resampler(48000)
     pieces = [Audio(part, 22050) for part in np.array_split(sound.samples, 7)]
     streamed = join([*(resampler.resample(piece) for piece in pieces), resampler.flush()], 48000)
     at_once = resampled(sound, 48000)
     assert len(streamed.samples) == len(at_once.samples) == 24000
+    np.testing.assert_allclose(streamed.samples, at_once.samples, atol=1e-5)
+
+
+def test_sound_whose_sample_rate_changes_loses_nothing() -> None:
+    resampler = Resampler(48000)
+    sounds = [tone(0.5), tone(0.25, 48000), tone(0.5, 16000), tone(0.25)]
+    streamed = join([*map(resampler.resample, sounds), resampler.flush()], 48000)
+    at_once = join([resampled(sound, 48000) for sound in sounds], 48000)
     np.testing.assert_allclose(streamed.samples, at_once.samples, atol=1e-5)
 
 

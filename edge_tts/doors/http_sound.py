@@ -183,16 +183,11 @@ async def _with_first(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator
 async def _uniform(
     first: Piece, rest: AsyncIterator[Piece], wanted: SoundRequest, to_rate: int
 ) -> AsyncIterator[Audio]:
-    """The sound of all pieces at the volume asked for and one sample rate (markup may change the voice)."""
+    """The sound of all pieces at the volume asked for and one sample rate."""
     volume = wanted.request.volume
     gain = wanted.gain * (1.0 if volume is None else volume_gain(volume))
-    from_rate = first.audio.sample_rate
-    resampler = Resampler(from_rate, to_rate)
+    resampler = Resampler(to_rate)
     yield with_gain(resampler.resample(first.audio), gain)
     async for piece in rest:
-        if piece.audio.sample_rate != from_rate:
-            yield with_gain(resampler.flush(), gain)
-            from_rate = piece.audio.sample_rate
-            resampler = Resampler(from_rate, to_rate)
         yield with_gain(resampler.resample(piece.audio), gain)
     yield with_gain(resampler.flush(), gain)

@@ -164,25 +164,20 @@ class Caller:
 
 
 class _Sound:
-    """The sound of one request, at the sample rate it begins with: markup may change the voice."""
+    """The sound of one request, at the sample rate it begins with."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._resampler = Resampler(0, 0)
-        self._from_rate = self._to_rate = 0
+        self._resampler: Resampler | None = None
 
     async def write(self, audio: Audio) -> None:
-        if not self._to_rate:
-            self._from_rate = self._to_rate = audio.sample_rate
+        if self._resampler is None:
+            self._resampler = Resampler(audio.sample_rate)
             await self._connection.write(AudioStart(rate=audio.sample_rate, width=2, channels=1))
-        if audio.sample_rate != self._from_rate:
-            await self._send(self._resampler.flush())
-            self._from_rate = audio.sample_rate
-            self._resampler = Resampler(self._from_rate, self._to_rate)
         await self._send(self._resampler.resample(audio))
 
     async def finish(self) -> None:
-        if self._from_rate != self._to_rate:
+        if self._resampler is not None:
             await self._send(self._resampler.flush())
         await self._connection.write(AudioStop())
 
@@ -190,4 +185,4 @@ class _Sound:
         pcm = to_pcm16(audio.samples)
         for start in range(0, len(pcm), BLOCK_BYTES):
             block = pcm[start : start + BLOCK_BYTES]
-            await self._connection.write(AudioChunk(rate=self._to_rate, width=2, channels=1, audio=block))
+            await self._connection.write(AudioChunk(rate=audio.sample_rate, width=2, channels=1, audio=block))
