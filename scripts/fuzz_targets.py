@@ -30,9 +30,10 @@ from edge_tts.doors.mqtt_chime import chime_fields
 from edge_tts.doors.wyoming_connection import Limits, read_event
 from edge_tts.errors import SpeechError
 from edge_tts.metrics import Metrics
-from edge_tts.models import onnx_check, piper, vits_cut, weights
+from edge_tts.models import onnx_check, piper, planes, vits_cut, weights
 from edge_tts.models.base import ModelTools
-from edge_tts.models.onnx_graph import Graph, GraphError, embedding_rows
+from edge_tts.models.onnx_graph import Graph, embedding_rows
+from edge_tts.models.protobuf import GraphError
 from edge_tts.models.two_stage_frontend import phrases
 from edge_tts.speech import Segment, SpeakRequest
 from edge_tts.text import markup, sentences, ssml
@@ -216,6 +217,7 @@ def run_graph(content: bytes) -> None:
     embedding_rows(graph, "input")
     cut = vits_cut.decoder_cut(graph, "output", "sid")
     b"".join(graph.part([cut.output], cut.inputs))
+    b"".join(planes.in_planes(graph, cut).part([cut.output], cut.inputs))
     flow = vits_cut.flow_cut(graph, cut.inputs[0], "sid")
     b"".join(graph.part(flow.inputs))
 

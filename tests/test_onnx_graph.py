@@ -9,7 +9,8 @@ import onnx
 import pytest
 from numpy.typing import NDArray
 
-from edge_tts.models.onnx_graph import Graph, GraphError, embedding_rows
+from edge_tts.models.onnx_graph import Graph, embedding_rows
+from edge_tts.models.protobuf import GraphError
 from edge_tts.models.session import HeldGraph, Session
 from edge_tts.models.vits_cut import Cut, decoder_cut, flow_cut
 from tests.tiny_vits import SYMBOLS, build_piper

@@ -19,7 +19,7 @@ from edge_tts.config import Config, VoicesConfig
 from edge_tts.errors import VoiceLoadError
 from edge_tts.metrics import Metrics
 from edge_tts.models import onnx_check, two_stage
-from edge_tts.models.onnx_graph import GraphError
+from edge_tts.models.protobuf import GraphError
 from edge_tts.voices import VoiceStore
 from tests.damaged_voices import DAMAGES, GRAPH, empty, external, infinite, one_flipped_bit, piper_voice
 from tests.doors_house import opened

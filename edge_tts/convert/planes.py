@@ -11,10 +11,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
+from edge_tts.models.planes import POINTWISE
 from edge_tts.models.session import fold_constants
-
-POINTWISE = frozenset({"LeakyRelu", "Relu", "Tanh", "Sin", "Neg", "Add", "Mul", "Div", "Sub"})
-"""Operators to whom it is the same, besides those of `_Planes`."""
 
 HEIGHT = "axis_of_height"
 

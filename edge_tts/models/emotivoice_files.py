@@ -10,8 +10,9 @@ from edge_tts.models import vits_cut
 from edge_tts.models.base import ModelTools, VoiceSpec
 from edge_tts.models.emotivoice_frontend import Reader
 from edge_tts.models.files import GraphFile, read_verified
-from edge_tts.models.onnx_graph import Graph, GraphError
+from edge_tts.models.onnx_graph import Graph
 from edge_tts.models.opening import Opener
+from edge_tts.models.protobuf import GraphError
 from edge_tts.models.session import Session, hold
 from edge_tts.speech import NEUTRAL
 from edge_tts.text.emotivoice_symbols import EDGE

@@ -9,18 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from edge_tts.models.onnx_graph import (
-    TENSOR_DIMS,
-    TENSOR_NAME,
-    TENSOR_RAW,
-    TENSOR_TYPE,
-    Field,
-    GraphError,
-    View,
-    fields,
-    numbers,
-    text,
-)
+from edge_tts.models.onnx_graph import TENSOR_DIMS, TENSOR_NAME, TENSOR_RAW, TENSOR_TYPE
+from edge_tts.models.protobuf import Field, GraphError, View, fields, numbers, text
 
 TENSOR_EXTERNAL, TENSOR_LOCATION = 13, 14
 ENTRY_KEY, ENTRY_VALUE = 1, 2

@@ -7,14 +7,28 @@ copied once, into the half that needs them.
 
 from __future__ import annotations
 
+import copy
 import struct
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
-View = memoryview
+from edge_tts.models.protobuf import (
+    VARINT,
+    Field,
+    GraphError,
+    View,
+    encoded,
+    fields,
+    header,
+    message,
+    named,
+    numbers,
+    text,
+    view,
+)
 
-MODEL_GRAPH = 7
+MODEL_GRAPH, MODEL_OPSET = 7, 8
+OPSET_DOMAIN, OPSET_VERSION = 1, 2
 GRAPH_NODE, GRAPH_INITIALIZER, GRAPH_INPUT, GRAPH_OUTPUT = 1, 5, 11, 12
 GRAPH_REPLACED = frozenset({GRAPH_NODE, GRAPH_INITIALIZER, GRAPH_INPUT, GRAPH_OUTPUT, 13, 14})
 """13 and 14 are value_info and quantization_annotation: notes about tensors that a half may not have."""
@@ -25,97 +39,6 @@ ATTRIBUTE_GRAPH, ATTRIBUTE_INTS, ATTRIBUTE_GRAPHS = 6, 8, 11
 TENSOR_DIMS, TENSOR_TYPE, TENSOR_INT64S, TENSOR_NAME, TENSOR_RAW = 1, 2, 7, 8, 9
 TYPE_INT64 = 7
 VALUE_NAME = 1
-VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
-
-
-class GraphError(ValueError):
-    """Not an ONNX file, or not a graph that can be cut there."""
-
-
-class Field(NamedTuple):
-    number: int
-    value: int | View
-    """A view of the content for strings, messages and packed numbers."""
-
-    raw: View
-    """Key, length and content."""
-
-
-def fields(message: View) -> Iterator[Field]:
-    """The fields of a protobuf message in order. Raises GraphError."""
-    position = 0
-    while position < len(message):
-        start = position
-        key, position = _varint(message, position)
-        wire_type = key & 7
-        if wire_type == VARINT:
-            number, position = _varint(message, position)
-            yield Field(key >> 3, number, message[start:position])
-            continue
-        if wire_type == BYTES:
-            size, position = _varint(message, position)
-        elif wire_type in (FIXED32, FIXED64):
-            size = 4 if wire_type == FIXED32 else 8
-        else:
-            raise GraphError(f"no ONNX file: wire type {wire_type} at byte {start}")
-        end = position + size
-        if end > len(message):
-            raise GraphError(f"no whole ONNX file: a field ends at byte {end} of {len(message)}")
-        yield Field(key >> 3, message[position:end], message[start:end])
-        position = end
-
-
-def _varint(message: View, position: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        if position >= len(message) or shift > 63:
-            raise GraphError(f"no ONNX file: a broken number at byte {position}")
-        byte = message[position]
-        position += 1
-        value |= (byte & 0x7F) << shift
-        shift += 7
-        if byte < 0x80:
-            return value, position
-
-
-def _encode_varint(value: int) -> bytes:
-    encoded = bytearray()
-    while value > 0x7F:
-        encoded.append(value & 0x7F | 0x80)
-        value >>= 7
-    encoded.append(value)
-    return bytes(encoded)
-
-
-def header(number: int, size: int) -> bytes:
-    return _encode_varint(number << 3 | BYTES) + _encode_varint(size)
-
-
-def _message(number: int, content: bytes) -> bytes:
-    return header(number, len(content)) + content
-
-
-def text(field: Field) -> str:
-    if isinstance(field.value, int):
-        raise GraphError("no ONNX file: a number where a name belongs")
-    return bytes(field.value).decode("utf-8", "replace")
-
-
-def view(field: Field) -> View:
-    if isinstance(field.value, int):
-        raise GraphError("no ONNX file: a number where a message belongs")
-    return field.value
-
-
-def numbers(field: Field) -> Iterator[int]:
-    """One number, or several packed into one field."""
-    if isinstance(field.value, int):
-        yield field.value
-        return
-    position = 0
-    while position < len(field.value):
-        number, position = _varint(field.value, position)
-        yield number
 
 
 @dataclass(frozen=True)
@@ -127,6 +50,7 @@ class Node:
     """Names that the subgraphs of an If or Loop mention: what they take from outside is among them."""
 
     raw: View
+    content: View
     attributes: Mapping[str, View]
 
     def ints(self, name: str) -> list[int]:
@@ -149,6 +73,11 @@ class Node:
         return self.captured.union(self.inputs) - {""}
 
 
+def node_of(content: bytes) -> Node:
+    """Of a NodeProto."""
+    return _node(View(message(GRAPH_NODE, content)), View(content))
+
+
 def _node(raw: View, content: View) -> Node:
     inputs, outputs, op_type = [], [], ""
     captured: set[str] = set()
@@ -167,7 +96,7 @@ def _node(raw: View, content: View) -> Node:
                     attributes[text(part)] = attribute
                 elif part.number in (ATTRIBUTE_GRAPH, ATTRIBUTE_GRAPHS):
                     captured |= _mentioned(view(part))
-    return Node(op_type, tuple(inputs), tuple(outputs), frozenset(captured), raw, attributes)
+    return Node(op_type, tuple(inputs), tuple(outputs), frozenset(captured), raw, content, attributes)
 
 
 def _mentioned(subgraph: View) -> set[str]:
@@ -181,15 +110,20 @@ def _mentioned(subgraph: View) -> set[str]:
     return names
 
 
-def named(message: View, number: int) -> str:
-    return next((text(field) for field in fields(message) if field.number == number), "")
-
-
 @dataclass(frozen=True)
 class Initializer:
     dims: tuple[int, ...]
     content: View
-    raw: View
+    parts: tuple[bytes | View, ...]
+    """The field of the graph that it is, to be written one after another."""
+
+
+def _dims(tensor: View) -> tuple[int, ...]:
+    return tuple(number for part in fields(tensor) if part.number == TENSOR_DIMS for number in numbers(part))
+
+
+def _producers(nodes: Iterable[Node]) -> dict[str, Node]:
+    return {name: node for node in nodes for name in node.outputs if name}
 
 
 def _int64s(tensor: View) -> list[int]:
@@ -225,15 +159,14 @@ class Graph:
             raise GraphError("no ONNX file: it has no graph")
         for field in fields(graph):
             self._add(field)
-        self.producers: dict[str, Node] = {name: node for node in self.nodes for name in node.outputs if name}
+        self.producers = _producers(self.nodes)
 
     def _add(self, field: Field) -> None:
         if field.number == GRAPH_NODE:
             self.nodes.append(_node(field.raw, view(field)))
         elif field.number == GRAPH_INITIALIZER:
             tensor = view(field)
-            dims = (n for part in fields(tensor) if part.number == TENSOR_DIMS for n in numbers(part))
-            self.initializers[named(tensor, TENSOR_NAME)] = Initializer(tuple(dims), tensor, field.raw)
+            self.initializers[named(tensor, TENSOR_NAME)] = Initializer(_dims(tensor), tensor, (field.raw,))
         elif field.number == GRAPH_INPUT:
             self.inputs[named(view(field), VALUE_NAME)] = field.raw
         elif field.number == GRAPH_OUTPUT:
@@ -257,32 +190,56 @@ class Graph:
 
     def integers(self, name: str) -> list[int]:
         """The values of a constant int64 tensor; [] if *name* is none."""
+        tensor = self._constant(name)
+        return [] if tensor is None else _int64s(tensor)
+
+    def shape(self, name: str) -> tuple[int, ...] | None:
+        """Of a constant tensor; None if *name* is none."""
+        tensor = self._constant(name)
+        return None if tensor is None else _dims(tensor)
+
+    def _constant(self, name: str) -> View | None:
         if name in self.initializers:
-            return _int64s(self.initializers[name].content)
+            return self.initializers[name].content
         node = self.producers.get(name)
         content = node.attributes.get("value") if node and node.op_type == "Constant" else None
-        tensors = (
-            [] if content is None else [view(f) for f in fields(content) if f.number == ATTRIBUTE_TENSOR]
-        )
-        return _int64s(tensors[0]) if tensors else []
+        tensors = [view(f) for f in fields(content or View(b"")) if f.number == ATTRIBUTE_TENSOR]
+        return tensors[0] if tensors else None
+
+    def opset(self) -> int:
+        """The version of ONNX' own operators that it is written in; 0 if it does not say."""
+        for raw in self._around:
+            for field in fields(raw):
+                if field.number == MODEL_OPSET and not named(view(field), OPSET_DOMAIN):
+                    versions = (f for f in fields(view(field)) if f.number == OPSET_VERSION)
+                    return next((number for f in versions for number in numbers(f)), 0)
+        return 0
+
+    def having(self, nodes: Sequence[Node], initializers: Mapping[str, Initializer]) -> Graph:
+        """The same with *nodes* for its own, and with *initializers* besides its own or for them."""
+        made = copy.copy(self)
+        made.nodes, made.initializers = list(nodes), {**self.initializers, **initializers}
+        made.producers = _producers(nodes)
+        return made
 
     def part(self, outputs: Collection[str], known: Collection[str] = ()) -> list[bytes | View]:
         """An ONNX file that computes *outputs* from *known* tensors (float32, new inputs of it) and from whatever
         inputs of this graph they need besides; as parts to be written one after another."""
         nodes, names = self.ancestors(outputs, known)
         body: list[bytes | View] = [*self._rest, *(node.raw for node in nodes)]
-        body += [each.raw for name, each in self.initializers.items() if name in names and name not in known]
+        weights = (each for name, each in self.initializers.items() if name in names and name not in known)
+        body += [part for each in weights for part in each.parts]
         body += [raw for name, raw in self.inputs.items() if name in names and name not in self.initializers]
-        body += [_message(GRAPH_INPUT, _float_value(name)) for name in known]
-        body += [self.outputs.get(name) or _message(GRAPH_OUTPUT, _float_value(name)) for name in outputs]
+        body += [message(GRAPH_INPUT, _float_value(name)) for name in known]
+        body += [self.outputs.get(name) or message(GRAPH_OUTPUT, _float_value(name)) for name in outputs]
         size = sum(len(each) for each in body)
         return [*self._around, header(MODEL_GRAPH, size), *body]
 
 
 def _float_value(name: str) -> bytes:
     """A ValueInfoProto: float32 (1 in TensorProto.DataType) of any shape."""
-    element_type = _encode_varint(1 << 3 | VARINT) + _encode_varint(1)
-    return _message(VALUE_NAME, name.encode()) + _message(2, _message(1, element_type))
+    element_type = encoded(1 << 3 | VARINT) + encoded(1)
+    return message(VALUE_NAME, name.encode()) + message(2, message(1, element_type))
 
 
 def embedding_rows(graph: Graph, ids: str) -> int | None:

@@ -8,7 +8,7 @@ from edge_tts.errors import VoiceLoadError
 from edge_tts.models import onnx_check
 from edge_tts.models.base import VoiceSpec
 from edge_tts.models.files import GraphFile, read_verified
-from edge_tts.models.onnx_graph import GraphError
+from edge_tts.models.protobuf import GraphError
 from edge_tts.models.session import Session, hold, read_graph
 
 WEIGHTS = "_weights"

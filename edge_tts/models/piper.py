@@ -18,13 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_tts.errors import SynthesisError, UnknownSpeakerError, UnsupportedPronunciationError, VoiceLoadError
-from edge_tts.models import ipa, vits_cut
+from edge_tts.models import ipa, planes, vits_cut
 from edge_tts.models.base import ModelTools, VoiceSpec
 from edge_tts.models.files import GraphFile
 from edge_tts.models.level import LevelKeeper
-from edge_tts.models.onnx_graph import Graph, GraphError, embedding_rows
+from edge_tts.models.onnx_graph import Graph, embedding_rows
 from edge_tts.models.pieces import cuts
 from edge_tts.models.piper_config import BOS, EOS, PAD, PiperConfig, parse_config, spec
+from edge_tts.models.protobuf import GraphError
 from edge_tts.models.session import HeldGraph, Session, check_sound, hold, read_graph
 from edge_tts.models.vits_cut import Cut
 from edge_tts.speech import Audio, Explanation, Sentence, Span
@@ -258,10 +259,14 @@ def _split(file: GraphFile, config: PiperConfig) -> tuple[HeldGraph, list[tuple[
     if not cuts:
         return hold(file), []
 
-    def part(outputs: Sequence[str], known: Sequence[str]) -> HeldGraph:
-        return HeldGraph(file.path, file.sha256, graph.part(outputs, known))
+    def held(source: Graph, outputs: Sequence[str], known: Sequence[str]) -> HeldGraph:
+        return HeldGraph(file.path, file.sha256, source.part(outputs, known))
 
-    return part(cuts[0].inputs, ()), [(part([cut.output], cut.inputs), cut) for cut in cuts]
+    # The flow has too few frames at a time to gain by planes.
+    decoder = planes.in_planes(graph, cuts[-1]) if planes.ARE_QUICKER else graph
+    sources = (*(graph for _ in cuts[1:]), decoder)
+    stages = [(held(each, [cut.output], cut.inputs), cut) for each, cut in zip(sources, cuts, strict=True)]
+    return held(graph, cuts[0].inputs, ()), stages
 
 
 def _check(path: Path, graph: Graph, config: PiperConfig) -> None:

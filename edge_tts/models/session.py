@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from edge_tts.errors import SynthesisError, VoiceLoadError
 from edge_tts.models import onnx_check, weights
 from edge_tts.models.files import MAX_GRAPH_BYTES, GraphFile, read_verified
-from edge_tts.models.onnx_graph import GraphError
+from edge_tts.models.protobuf import GraphError
 
 LOUD = 1e3
 """What is beyond it is no log-spectrum, pitch or sample of any family: the weights are damaged."""

@@ -11,7 +11,8 @@ import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from edge_tts.models.onnx_graph import Graph, GraphError, Node
+from edge_tts.models.onnx_graph import Graph, Node
+from edge_tts.models.protobuf import GraphError
 
 _SMOOTH = ("LeakyRelu", "Relu", "Elu", "Tanh", "Sigmoid", "Sin", "Cos", "Pow", "Exp", "Sqrt")
 _SHAPING = ("Identity", "Cast", "Unsqueeze", "Squeeze")

@@ -10,18 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_tts.models.onnx_check import TENSOR_EXTERNAL, TENSOR_LOCATION, External
-from edge_tts.models.onnx_graph import (
-    GRAPH_INITIALIZER,
-    MODEL_GRAPH,
-    TENSOR_NAME,
-    TENSOR_RAW,
-    GraphError,
-    View,
-    fields,
-    header,
-    named,
-    view,
-)
+from edge_tts.models.onnx_graph import GRAPH_INITIALIZER, MODEL_GRAPH, TENSOR_NAME, TENSOR_RAW
+from edge_tts.models.protobuf import GraphError, View, fields, header, named, view
 
 TYPES = {1: "<f4", 6: "<i4", 7: "<i8", 9: "?", 10: "<f2", 11: "<f8"}
 """TensorProto.DataType → NumPy's name."""
