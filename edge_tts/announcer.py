@@ -100,7 +100,11 @@ class Announcer:
 
     def note_spoken(self, request: SpeakRequest, sound: GivenSound | None) -> None:
         again = replace(request, id=None, replace=None, at=None, repeat=1, source=REPEAT)
-        kept = [each for each in self.spoken if each[0] != again and each[1] is None]
+        kept = [
+            (other, None)
+            for other, given in self.spoken
+            if given is None and other != replace(again, priority=other.priority)
+        ]
         self.spoken.clear()
         self.spoken.extend([*kept, (again, sound)])
 

@@ -25,7 +25,7 @@ from edge_tts.player import Player
 from edge_tts.receipts import Receipt, Receipts
 from edge_tts.renderer import Renderer
 from edge_tts.sound_files import WholeFiles
-from edge_tts.speech import JobEvent, Piece, Reference, SpeakRequest
+from edge_tts.speech import JobEvent, Piece, Priority, Reference, SpeakRequest
 from edge_tts.state import DeviceState
 from edge_tts.status import Status
 from edge_tts.text import lexicon_file
@@ -101,6 +101,9 @@ class Service:
         again = list(self._announcer.spoken)[-count:]
         if not again:
             raise UnknownJobError("repeat")
+        if len(again) > 1:
+            # By their own priorities some would end others: of texts the newest one is said.
+            again = [(replace(request, priority=Priority.MESSAGE), sound) for request, sound in again]
         return [await self.submit(request, sound=sound) for request, sound in again]
 
     # Jobs
@@ -220,10 +223,6 @@ class Service:
     @property
     def state(self) -> DeviceState:
         return self._status.state
-
-    @property
-    def voice_names(self) -> list[str]:
-        return sorted(self._renderer.synthesizer.voices.installed.voices)
 
     def set_volume(self, volume: int) -> None:
         """0 to 100; raises RequestError."""

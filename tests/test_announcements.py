@@ -22,6 +22,7 @@ from edge_tts.app import build_synthesizer
 from edge_tts.audio import read_wav, volume_gain
 from edge_tts.config import AudioConfig, Config, QueueConfig, TextConfig
 from edge_tts.doors.base import chime_request
+from edge_tts.doors.mqtt_chime import chime_fields
 from edge_tts.errors import InvalidFieldError, UnknownJobError
 from edge_tts.jobs import Job, new_job
 from edge_tts.metrics import Metrics
@@ -86,6 +87,14 @@ def test_the_fields_of_a_chime() -> None:
     )
     with pytest.raises(InvalidFieldError, match=r"^volume: "):
         chime_request({"volume": "loud"}, source="x")
+
+
+@pytest.mark.parametrize(("level", "volume"), [(0, 0), (0.007, 1), (0.4, 40), (1, 100)])
+def test_how_loud_a_siren_is(level: float, volume: int) -> None:
+    """Less than a percent was taken for a scale: 0.7 % was 70 %."""
+    fields = chime_fields(json.dumps({"state": "ON", "volume_level": level}).encode())
+    del fields["state"]
+    assert chime_request(fields, source="x")[0].volume == volume
 
 
 @pytest.mark.parametrize(
@@ -269,6 +278,20 @@ async def said_again(house: House, body: dict[str, Any]) -> list[str]:
     assert status == 200
     assert answer["job"] == answer["jobs"][-1]
     return [(await outcome(house.service, job)).text for job in answer["jobs"]]
+
+
+@pytest.mark.parametrize("priority", Priority)
+async def test_none_of_several_repeated_ends_another(config: Config, priority: Priority) -> None:
+    """Of three texts only the last one was heard again."""
+    async with opened_http(quick(config)) as house:
+        for text in ("One.", "Two.", "Three."):
+            await outcome(house.service, await say(house.service, text, priority=priority))
+        for _ in range(2):
+            jobs = [receipt.job for receipt in await house.service.repeat(3)]
+            events = [await outcome(house.service, job) for job in jobs]
+            assert [(event.text, event.event_type) for event in events] == [
+                (text, EventType.FINISHED) for text in ("One.", "Two.", "Three.")
+            ]
 
 
 async def test_nothing_to_repeat(config: Config) -> None:

@@ -207,7 +207,7 @@ async def test_voices_and_devices_are_told(service: Service, rhasspy: Rhasspy) -
     assert (voices.id, voices.site_id) == ("v", "hall")
     shown = {voice.voice_id: voice.description for voice in voices.voices}
     assert shown["hum"] == "en-US (hum)"
-    assert set(shown) == set(service.voice_names)
+    assert set(shown) == set(service.installed)
     output, microphone = audioserver.AudioDeviceMode.OUTPUT, audioserver.AudioDeviceMode.INPUT
     rhasspy.send(audioserver.AudioGetDevices([output], site_id="hall", id="d"))
     [device] = (await rhasspy.one(audioserver.AudioDevices)).devices

@@ -76,14 +76,14 @@ class HomeAssistant:
             self._keep_queue_known()
 
     def publish_update(self, update: Update) -> int | None:
-        if self._is_enabled and self._service.voice_names != self._told_voices:
+        if self._is_enabled and sorted(self._service.installed) != self._told_voices:
             self._publish_device()
         return None
 
     def _publish_device(self) -> None:
         # Noted before: what is published and forgotten would stay there for ever.
         self._told.add(self._topic)
-        self._told_voices = self._service.voice_names
+        self._told_voices = sorted(self._service.installed)
         device = device_config(
             self._config,
             voices=self._told_voices,

@@ -55,5 +55,6 @@ def chime_fields(payload: bytes) -> dict[str, Any]:
     if "tone" in body:
         body["name"] = body.pop("tone")
     if "volume_level" in body:
-        body["volume"] = 100 * number(0, 1)("volume_level", body.pop("volume_level"))
+        # A whole number: 0.7 percent would be taken for a scale.
+        body["volume"] = round(100 * number(0, 1)("volume_level", body.pop("volume_level")))
     return body
