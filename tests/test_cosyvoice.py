@@ -43,6 +43,7 @@ from edge_tts.text import cosyvoice_tokens
 from edge_tts.text.cosyvoice_tokens import IDS
 from edge_tts.text.phonemes import Phonemizer
 from edge_tts.text.pinyin import parse
+from edge_tts.voices import LoadedVoice, as_said
 from tests import tiny_cosyvoice, tiny_gpt_sovits
 from tests.tiny_voices import heard, make_tools, sentence, sound, tiny_cosyvoice_spec
 
@@ -298,6 +299,16 @@ def test_an_emotion_is_its_instruction_or_its_clip(tiny: VoiceSpec, tmp_path: Pa
     clips = (enrolled(tmp_path), enrolled(tmp_path, emotion="sad"))
     assert model._whom(replace(sad, references=clips)) == clips[1]
     assert prompt_of(model, replace(sad, references=clips)).clip
+
+
+def test_an_emotion_that_the_voice_does_not_list_is_not_said_as_it_is_told(tiny: VoiceSpec) -> None:
+    # It was said, warned of, and so never cached.
+    sad = replace(HELLO, prosody=Prosody(emotion=Emotion("sad")))
+    for emotions, warned in (({}, ["unknown_emotion:sad"]), ({"sad": {}}, [])):
+        spec = replace(tiny, emotions=emotions)
+        model = load(spec)
+        assert as_said(sad, LoadedVoice(model, spec, 0, ""))[1] == warned
+        assert (prompt_of(model, sad) == prompt_of(model, HELLO)) == bool(warned)
 
 
 def test_a_clip_in_another_language_gives_its_sound_only(tiny: VoiceSpec, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from edge_tts.metrics import Metrics
 from edge_tts.models import cosyvoice
 from edge_tts.models.cosyvoice import CosyVoice
 from edge_tts.speech import Emotion, Prosody, SpeakRequest
-from edge_tts.text.cosyvoice_tokens import INSTRUCTIONS
+from edge_tts.text.cosyvoice_tokens import IDS, INSTRUCTIONS
 from edge_tts.text.frontend import Frontend
 from edge_tts.text.lexicon import Lexicon
 from tests.golden_files import cases
@@ -45,6 +45,32 @@ def test_text_becomes_tokens(text: str, expected: str, voice: CosyVoice) -> None
     read = [voice._reader.ids(each) for each in found if each.spans]
     assert " / ".join(shown(voice, ids) for ids, _ in read) == expected
     assert all(warnings == () for _, warnings in read)
+
+
+@pytest.mark.parametrize(
+    ("text", "ends"),
+    [
+        # What was left over was said by itself: a mark, or one syllable.
+        ("a" * 120 + "。", "a"),
+        ("你" * 61, "你"),
+        ("好" * 25 + "，" + "你" * 40, "，"),
+    ],
+)
+def test_a_long_text_is_cut_in_parts_of_like_length_and_never_inside_a_character(
+    text: str, ends: str, voice: CosyVoice
+) -> None:
+    ids = voice._reader.ids(sentence(text, "zh"))[0]
+    parts = list(voice._reader.parts(ids, 120))
+    assert [number for part in parts for number in part] == ids
+    assert 2 * min(map(len, parts)) >= max(map(len, parts))
+    assert max(map(len, parts)) <= 120
+    assert all(voice._reader.shown(part).endswith(ends) for part in parts[:-1])
+
+
+def test_a_long_row_of_syllables_is_cut_between_two(voice: CosyVoice) -> None:
+    ids = [IDS["[ā]"], *[IDS["[h]"], IDS["[ào]"]] * 70]
+    parts = list(voice._reader.parts(ids, 120))
+    assert [voice._reader.shown(part)[-4:] for part in parts] == ["[ào]"] * 2
 
 
 @pytest.mark.parametrize(("asked", "expected"), cases("cosyvoice_instructions.txt"))

@@ -60,8 +60,8 @@ class CosyVoice:
         for warning in warnings:
             self._tools.warn(warning)
         person = self._packs.of(clip, self._hear)
-        for start in range(0, len(text), MAX_TEXT_TOKENS):
-            prompt = self._prompt(sentence, text[start : start + MAX_TEXT_TOKENS], clip, person)
+        for part in self._reader.parts(text, MAX_TEXT_TOKENS):
+            prompt = self._prompt(sentence, part, clip, person)
             yield from self._maker.say(prompt, person, sentence.prosody.speed)
 
     def explain(self, sentence: Sentence) -> Explanation:
@@ -81,8 +81,10 @@ class CosyVoice:
 
     def _prompt(self, sentence: Sentence, text: list[int], clip: Reference, person: Embedding) -> Prompt:
         instruction = cosyvoice_tokens.instruction(sentence.style or "")
-        if not instruction and clip.emotion != _emotion(sentence):
-            instruction = cosyvoice_tokens.EMOTIONS.get(_emotion(sentence) or "", "")
+        emotion = _emotion(sentence)
+        # What voice.yaml does not list is told to be unknown, and so must not be done.
+        if not instruction and clip.emotion != emotion and emotion in self._spec.emotions:
+            instruction = cosyvoice_tokens.EMOTIONS.get(emotion or "", "")
         before = self._reader.instruction(f"{self._layout.assistant} {instruction}".strip())
         is_foreign = clip.language is not None and primary(clip.language) != sentence.language
         # The words of another language would be heard in how these are said.

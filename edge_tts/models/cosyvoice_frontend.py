@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from edge_tts.errors import UnsupportedPronunciationError
 from edge_tts.speech import Alphabet, Pronunciation, Sentence, Span
 from edge_tts.text import arpabet, cosyvoice_tokens
 from edge_tts.text.cosyvoice_tokens import IDS
-from edge_tts.text.pinyin import parse
+from edge_tts.text.pinyin import INITIALS, parse
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -47,6 +48,23 @@ class Reader:
 
     def bpe(self, text: str) -> list[int]:
         return list(self.tokenizer.encode(text).ids) if text else []
+
+    def parts(self, ids: Sequence[int], most: int) -> Iterator[list[int]]:
+        """*ids* in parts of at most *most* and about one length, cut behind marks where there are any."""
+        start = 0
+        while (n_left := len(ids) - start) > most:
+            even = math.ceil(n_left / math.ceil(n_left / most))
+            places = range(start + even // 2, start + min(even + even // 2, most) + 1)
+            marked = [k for k in places if _MARKS_AFTER.search(self.shown(ids[start:k]))]
+            whole = [k for k in places if self._is_whole(ids[start:k])]
+            end = min(marked or whole or [start + even], key=lambda k: abs(k - start - even))
+            yield list(ids[start:end])
+            start = end
+        yield list(ids[start:])
+
+    def _is_whole(self, ids: Sequence[int]) -> bool:
+        """Whether they end with neither half a syllable nor some bytes of a character."""
+        return _NAMES.get(ids[-1], "")[1:-1] not in INITIALS and not self.shown(ids).endswith("\ufffd")
 
     def shown(self, ids: Sequence[int]) -> str:
         return "".join(
