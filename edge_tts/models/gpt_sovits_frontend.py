@@ -18,7 +18,7 @@ from edge_tts.text.phonemes import Phonemizer
 from edge_tts.text.pinyin import Syllable, parse, syllables, unreadable
 from edge_tts.text.pronouncing import PronouncingDictionary
 
-FIRST = Run((".",), ("。",), (1,))
+FIRST = "。"
 """Before every text, or the first syllable may be swallowed; and after one without a mark."""
 
 _JAPANESE_MARK = re.compile(r"([。！？、，…,.!?\s]+)")
@@ -52,7 +52,8 @@ class Reader:
                     found.append(run)
         if not found:
             return [], tuple(warnings)
-        return [FIRST, *found, *([] if is_mark(found[-1]) else [FIRST])], tuple(warnings)
+        first, last = (_mark(FIRST, is_chinese=bool(found[place].characters)) for place in (0, -1))
+        return [first, *found, *([] if is_mark(found[-1]) else [last])], tuple(warnings)
 
     def runs_of(self, reference: Reference) -> list[Run]:
         """What is said in a clip."""
@@ -68,11 +69,11 @@ class Reader:
             given = [parse(written) for written in span.pronunciation.symbols.split()]
             yield _syllables(given, warnings)
             # What follows a given pronunciation may belong to it.
-            yield _mark(span.text[-1:])
+            yield _mark(span.text[-1:], is_chinese=True)
             return
         for text in BREATH.split(span.text):
             if BREATH.fullmatch(text):
-                yield _mark(text[-1])
+                yield _mark(text[-1], is_chinese=True)
                 continue
             for character in unreadable(text):
                 warnings[f"unknown_phoneme: {character!r} has no reading in Chinese"] = None
@@ -81,7 +82,7 @@ class Reader:
     def _english(self, span: Span, warnings: dict[str, None]) -> Iterator[Run]:
         for words, mark in english.spoken(span, self.dictionary, self.phonemizer, warnings):
             yield _arpabet([symbol for word in words for symbol in word], warnings)
-            yield _mark(mark)
+            yield _mark(mark, is_chinese=False)
 
 
 def _syllables(said: Sequence[Syllable], warnings: dict[str, None]) -> Run:
@@ -107,9 +108,12 @@ def _arpabet(symbols: Sequence[str], warnings: dict[str, None]) -> Run:
     return Run(said)
 
 
-def _mark(written: str) -> Run:
+def _mark(written: str, *, is_chinese: bool) -> Run:
+    """BERT was asked about Chinese only when the voices learned."""
     mark = MARKS.get(written, "")
-    return Run((mark,), (written,), (1,)) if mark else Run(())
+    if not mark:
+        return Run(())
+    return Run((mark,), (written,), (1,)) if is_chinese else Run((mark,))
 
 
 def _japanese(span: Span) -> Iterator[Run]:
@@ -121,6 +125,6 @@ def _japanese(span: Span) -> Iterator[Run]:
         ) from error
     for text in _JAPANESE_MARK.split(span.text):
         if _JAPANESE_MARK.fullmatch(text):
-            yield _mark(text.strip()[-1:])
+            yield _mark(text.strip()[-1:], is_chinese=False)
         elif text:
             yield Run(gpt_sovits_symbols.japanese(str(pyopenjtalk.g2p(text)).split()))
