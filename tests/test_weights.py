@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from onnx import TensorProto, numpy_helper
 
 from edge_tts.errors import VoiceLoadError
 from edge_tts.models.base import VoiceSpec
@@ -39,6 +40,28 @@ def test_weights_beside_are_those_of_the_graph(kind: str, voice: VoiceSpec) -> N
     verify(apart)
     for role in "ab":
         np.testing.assert_array_equal(said(apart, role), np.array(FACTORS, kind).astype(np.float32))
+
+
+@pytest.mark.parametrize("kind", ["i1", "u1"])
+def test_weights_beside_may_be_those_of_8_bits(kind: str, voice: VoiceSpec) -> None:
+    values = np.array([1, 2, 100], kind)
+    weight = numpy_helper.from_array(values, "factors")
+    weight.ClearField("raw_data")
+    weight.data_location = TensorProto.EXTERNAL
+    weight.external_data.add(key="location", value="w.bin")
+    model = onnx.load(voice.files["a"])
+    (node,) = model.graph.node
+    node.op_type = "DequantizeLinear"
+    node.input[:] = ["factors", "scale"]
+    model.graph.node.add(op_type="Mul", input=["x", "scaled"], output=["y"])
+    node.output[:] = ["scaled"]
+    scale = numpy_helper.from_array(np.array(0.5, np.float32), "scale")
+    del model.graph.initializer[:]
+    model.graph.initializer.extend([weight, scale])
+    voice.files["a"].write_bytes(model.SerializeToString())
+    (voice.folder / "w.bin").write_bytes(values.tobytes())
+    apart = signed(replace(voice, files={**voice.files, "a_weights": voice.folder / "w.bin"}))
+    np.testing.assert_array_equal(said(apart, "a"), values / 2)
 
 
 def test_what_was_computed_with_other_weights_is_not_taken_for_theirs(voice: VoiceSpec) -> None:
@@ -89,6 +112,17 @@ def _entry(key: str, value: str) -> Callable[[VoiceSpec], VoiceSpec]:
     return change
 
 
+def _scattered(spec: VoiceSpec) -> VoiceSpec:
+    """A file for each weight, as some exporters write: read from one, each would have the values of another."""
+    model = onnx.load(spec.files["a"], load_external_data=False)
+    second = model.graph.initializer.add()
+    second.CopyFrom(model.graph.initializer[0])
+    second.name = "unused"
+    next(each for each in second.external_data if each.key == "location").value = "unused.bin"
+    spec.files["a"].write_bytes(model.SerializeToString())
+    return signed(spec)
+
+
 @pytest.mark.parametrize(
     ("damage", "reason"),
     [
@@ -101,6 +135,7 @@ def _entry(key: str, value: str) -> Callable[[VoiceSpec], VoiceSpec]:
         (_entry("offset", "-8"), "from '-8' on"),
         (_entry("offset", "9" * 5000), "from '999"),
         (_entry("offset", str(2**62)), "end at byte"),
+        (_scattered, r"in 2 other files \(unused.bin, weights_fp32.bin"),
         (_entry("length", "8"), "claim 8 bytes .* expected 12"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),

@@ -13,7 +13,7 @@ from edge_tts.models.onnx_check import TENSOR_EXTERNAL, TENSOR_LOCATION, Externa
 from edge_tts.models.onnx_graph import GRAPH_INITIALIZER, MODEL_GRAPH, TENSOR_NAME, TENSOR_RAW
 from edge_tts.models.protobuf import GraphError, View, fields, header, named, view
 
-TYPES = {1: "<f4", 6: "<i4", 7: "<i8", 9: "?", 10: "<f2", 11: "<f8"}
+TYPES = {1: "<f4", 2: "u1", 3: "i1", 6: "<i4", 7: "<i8", 9: "?", 10: "<f2", 11: "<f8"}
 """TensorProto.DataType → NumPy's name."""
 
 FLOAT = 1
@@ -32,6 +32,10 @@ class Weight:
 
 def found_in(weights: bytes, external: Sequence[External]) -> dict[str, Weight]:
     """*external* by name; a file of half the size that they need has them as float16. Raises GraphError."""
+    places = sorted({each.location for each in external})
+    if len(places) > 1:
+        names = ", ".join(places[:3])
+        raise GraphError(f"its weights lie in {len(places)} other files ({names}); put them into one")
     needed = max(each.start + each.size_bytes for each in external)
     of_halves = 2 * len(weights)
     is_half = needed > len(weights) and needed <= of_halves < needed + TAIL_BYTES
