@@ -15,7 +15,7 @@ from edge_tts.config import Config, parse_config
 from edge_tts.errors import OthersError
 from edge_tts.metrics import Metrics
 from edge_tts.others import WAYS, Others, open_others
-from edge_tts.others.base import LIMIT_S, Change
+from edge_tts.others.base import IDLE_S, LIMIT_S, Change
 from edge_tts.player import Player
 from edge_tts.sinks import NullSink
 from edge_tts.speech import Audio, Piece
@@ -88,6 +88,19 @@ async def test_a_series_is_one_announcement_to_the_others(way: FakeWay, others: 
     async with asyncio.timeout(10):
         await way.was_given_back.wait()
     assert way.done == ["quiet", "back [0.5]"]
+
+
+async def test_an_announcement_in_the_moment_of_giving_back(way: FakeWay, others: Others) -> None:
+    """Quieting and giving back waited for each other, and music was low for ever."""
+    await others.quiet()
+    now = asyncio.Event()
+    asyncio.get_running_loop().call_later(IDLE_S, now.set)
+    others.release()
+    await now.wait()
+    await others.quiet()
+    others.release()
+    async with asyncio.timeout(10):
+        await way.was_given_back.wait()
 
 
 async def test_an_announcement_plays_between_quiet_and_release(

@@ -76,13 +76,13 @@ class Others:
         self._is_needed = True
         self._cancel_timer()
         if self._quieting is None or self._quieting.done():
-            self._quieting = asyncio.ensure_future(self._quiet(self._way))
+            self._quieting = asyncio.ensure_future(self._quiet(self._way, self._giving_back))
         await asyncio.wait({self._quieting}, timeout=LIMIT_S)
 
-    async def _quiet(self, way: Way) -> None:
-        if self._giving_back:
+    async def _quiet(self, way: Way, begun_before: asyncio.Task[None] | None) -> None:
+        if begun_before:
             # Music that is just coming back is quieted when it is back.
-            await asyncio.wait({self._giving_back})
+            await asyncio.wait({begun_before})
         self._cancel_timer()
         await self._attempt(way.quiet(self._changes, self._add), ATTEMPT_S)
         if not self._is_needed:
@@ -103,11 +103,12 @@ class Others:
             self._timer.cancel()
 
     def _begin_to_give_back(self, attempt: int) -> None:
-        self._giving_back = asyncio.ensure_future(self._give_back(attempt))
+        self._giving_back = asyncio.ensure_future(self._give_back(attempt, self._quieting))
 
-    async def _give_back(self, attempt: int) -> None:
-        if self._quieting:
-            await asyncio.wait({self._quieting})
+    async def _give_back(self, attempt: int, begun_before: asyncio.Task[None] | None) -> None:
+        # Not whatever there is by now: an announcement of this very moment waits for us.
+        if begun_before:
+            await asyncio.wait({begun_before})
         if self._way is None or not self._changes or self._is_needed:
             return
         await self._attempt(self._undo(self._way), ATTEMPT_S)
