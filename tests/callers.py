@@ -1,4 +1,4 @@
-"""Every way to a box with all its doors open, each by its protocol's own client, behind one interface."""
+"""Every way into a box, each by its protocol's own client."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import itertools
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import openai
+import pytest
 import soundfile
 from aiohttp import ClientSession
 from speak2mary import MaryTTS
@@ -23,78 +23,16 @@ from wyoming.tts import Synthesize, SynthesizeVoice
 from edge_tts.audio import from_pcm16, to_pcm16
 from edge_tts.models.hum import AMPLITUDE, CHARACTER_S, PITCH_HZ
 from edge_tts.speech import Audio
+from tests.box import Announcer, Answer, Box, Caller, Voice
 from tests.phone import BASE, Phone
 from tests.wyoming_house import pcm, received
 
 SAMPLE_RATE = 22050
 
-
-@dataclass(frozen=True)
-class Box:
-    """Where a daemon is reached. *ports* are http, marytts, wyoming and satellite."""
-
-    ports: Mapping[str, int]
-    phone: Phone
-    """At its broker; hears everything of it, and `hermes/#`."""
-
-    host: str = "127.0.0.1"
-    token: str = "any"
-
-    @property
-    def url(self) -> str:
-        return f"http://{self.host}:{self.ports['http']}"
-
-    @property
-    def web(self) -> ClientSession:
-        """To be closed by who takes it."""
-        return ClientSession(self.url, headers={"Authorization": f"Bearer {self.token}"})
-
-    async def call(self, method: str, path: str) -> bytes:
-        async with self.web as client, client.request(method, path) as answer:
-            assert answer.status == 200, await answer.text()
-            return await answer.read()
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    code: str = ""
-    """Of the error, or of an outcome other than finished; empty: all is well."""
-
-    message: str = ""
-    sound: Audio | None = None
-    """For who takes it."""
-
-
-class Caller:
-    """One way in."""
-
-    door: ClassVar[str]
-    """The line in DOORS."""
-
-    def __init__(self, box: Box) -> None:
-        self.box = box
-
-    async def ask(self, text: str, **fields: Any) -> Answer:
-        """Returns when all is over."""
-        raise NotImplementedError
-
-
-class Announcer(Caller):
-    """Is heard on the box."""
-
-    told_when_cancelled: ClassVar[str] = "cancelled"
-
-    async def cancel(self, job: str) -> None:
-        """As its protocol does it; where that knows no way, as the box does."""
-        await self.box.call("DELETE", f"/api/jobs/{job}")
-
-
-class Voice(Caller):
-    """Takes the sound itself."""
-
-    async def hang_up(self, text: str) -> None:
-        """Ask, and go when the first sound of it comes."""
-        raise NotImplementedError
+LEAKY_SOCKETS = pytest.mark.filterwarnings(
+    "ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"
+)
+"""speak2mary leaves them to the garbage collector."""
 
 
 # HTTP
@@ -206,9 +144,9 @@ class Mqtt(Announcer):
         phone.publish(f"{BASE}/say", json.dumps(request))
 
         def is_end(event: dict[str, Any]) -> bool:
-            # What was refused has no job, and no id either if it was too large to be read.
-            is_ours = "job" not in event or event.get("id") == request["id"]
-            return is_ours and is_outcome(event)
+            # What was too large to be read has no id.
+            is_nobodys = "job" not in event and "id" not in event
+            return is_outcome(event) and (is_nobodys or event.get("id") == request["id"])
 
         event = await first_of(phone, n_heard, f"{BASE}/event", is_end)
         return Answer(event.get("code", ""), event.get("message", ""))
@@ -230,12 +168,34 @@ class Hermes(Announcer):
         n_heard = len(phone.messages)
         request = {"text": text, "siteId": "default", "id": asked, **fields}
         phone.publish("hermes/tts/say", json.dumps(request))
-        # An error comes before the end; of what was too large to be read neither has the id.
-        await first_of(phone, n_heard, "hermes/tts/sayFinished", lambda body: body["id"] in (asked, None))
-        errors = [m for m in phone.messages[n_heard:] if m.topic == "hermes/error/tts"]
-        told = [json.loads(message.payload) for message in errors]
-        ours = [error["error"] for error in told if error["context"] in (asked, None)]
-        return Answer(message=ours[0]) if ours else Answer()
+        return await _hermes_answer(phone, n_heard, "hermes/tts/sayFinished", "hermes/error/tts", asked)
+
+
+async def _hermes_answer(phone: Phone, n_heard: int, end: str, error: str, asked: str) -> Answer:
+    # An error comes before the end; of what was too large to be read neither has the id.
+    await first_of(phone, n_heard, end, lambda body: body["id"] in (asked, None))
+    bodies = [json.loads(m.payload) for m in phone.messages[n_heard:] if m.topic == error]
+    told = [body["error"] for body in bodies if body["context"] in (asked, None)]
+    return Answer(message=told[0]) if told else Answer()
+
+
+class HermesSound(Announcer):
+    """A sound file, here with what the hum would make of a text; `content` is another."""
+
+    door = "mqtt"
+    told_when_cancelled = ""
+    _numbers = itertools.count(1)
+
+    async def ask(self, text: str, **fields: Any) -> Answer:
+        asked = f"sound-{next(self._numbers)}"
+        phone, site = self.box.phone, "hermes/audioServer/default"
+        n_heard = len(phone.messages)
+        file = io.BytesIO()
+        pcm16 = np.frombuffer(hummed(text, fields.get("pitch", 0.0)), "<i2")
+        soundfile.write(file, pcm16, SAMPLE_RATE, format=fields.get("format", "WAV"))
+        phone.publish(f"{site}/playBytes/{asked}", fields.get("content", file.getvalue()))
+        error = "hermes/error/audioServer/play"
+        return await _hermes_answer(phone, n_heard, f"{site}/playFinished", error, asked)
 
 
 # Wyoming
@@ -292,6 +252,7 @@ ANNOUNCERS: dict[str, type[Announcer]] = {
     "say": HttpSay,
     "mqtt": Mqtt,
     "hermes": Hermes,
+    "hermes_sound": HermesSound,
     "satellite": Satellite,
 }
 VOICES: dict[str, type[Voice]] = {"tts": HttpTts, "openai": OpenAi, "marytts": Mary, "wyoming": WyomingVoice}

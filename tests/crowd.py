@@ -8,7 +8,8 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.callers import ANNOUNCERS, VOICES, Answer, Box, first_of, is_outcome
+from tests.box import Answer, Box
+from tests.callers import ANNOUNCERS, VOICES, first_of, is_outcome
 from tests.doors_house import until
 from tests.phone import BASE
 from tests.priority_rules import Rules, Wish
@@ -18,6 +19,9 @@ ENDLESS = ("la " * 400).strip()
 
 PITCHES = [pitch for pitch in range(-12, 13) if pitch]
 """In semitones; 0 is of those who cannot choose, and are known by their length."""
+
+SOUNDS = ("satellite", "hermes_sound")
+"""Who send a sound in place of a text."""
 
 
 @dataclass
@@ -66,7 +70,7 @@ class Crowd:
         n_hermes = sum(request.caller == "hermes" for request in self.requests.values())
         text = ENDLESS if is_endless else "la" * (4 + (n_hermes if is_hermes else number % 5))
         pitch = 0 if is_hermes else PITCHES[number * 7 % len(PITCHES)]
-        volume = 100 if caller == "satellite" else self.random.choice((100, 60))
+        volume = 100 if caller in SOUNDS else self.random.choice((100, 60))
         self.requests[wish.name] = request = Request(wish, caller, text, pitch, volume)
         return request
 
@@ -74,7 +78,7 @@ class Crowd:
         fields: dict[str, Any] = {"pitch": request.pitch, "volume": request.volume}
         if request.caller == "hermes":
             fields = {"volume": request.volume / 100}
-        elif request.caller != "satellite":
+        elif request.caller not in SOUNDS:
             fields |= {"priority": request.wish.priority, "replace": request.wish.replace}
         return await ANNOUNCERS[request.caller](self.box).ask(request.text, **fields)
 

@@ -51,3 +51,9 @@ REFUSALS["satellite"] = {
     "long": Refusal("sound_too_long", "a" * 6400),
     "large": Refusal("body_too_large", "a" * 900, {"block_bytes": 2 << 20}),
 }
+REFUSALS["hermes_sound"] = {
+    "empty": Refusal("not a sample", ""),
+    "unknown": Refusal("no sound file", "", {"content": b"RIFF nonsense"}),
+    "long": Refusal("send it in parts", "a" * 6400, {"format": "FLAC"}),
+    "large": Refusal("of a sound", "a" * 3300),
+}

@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import getpass
 import json
-import socket
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -24,23 +23,22 @@ from edge_tts.doors.mqtt_trial import try_broker
 from edge_tts.errors import DeviceError
 from edge_tts.models.hum import AMPLITUDE, CHARACTER_S
 from edge_tts.speech import Audio
-from tests.callers import ANNOUNCERS, CALLERS, VOICES, Answer, Box, HttpSay, Mqtt, first_of, is_outcome
+from tests.box import Answer, Box
+from tests.callers import ANNOUNCERS, CALLERS, LEAKY_SOCKETS, VOICES, HttpSay, Mqtt, first_of, is_outcome
 from tests.doors_house import until
-from tests.house import free_port, running_daemon, wait_until
+from tests.house import free_port, outer_address, running_daemon, wait_until
 from tests.mosquitto import Mosquitto
 from tests.phone import BASE, Phone
 from tests.refusals import REFUSALS
 
 pytestmark = [
     pytest.mark.broker,
-    # speak2mary leaves its sockets to the garbage collector.
-    pytest.mark.filterwarnings(
-        "ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"
-    ),
+    LEAKY_SOCKETS,
 ]
 
 TEXT = "The washing machine is done."
 LOGIN = ("box", "let-me-in")
+MAX_JOBS = 4
 OPEN = {"enabled": True, "host": "0.0.0.0"}
 
 
@@ -78,6 +76,7 @@ def house(tmp_path_factory: pytest.TempPathFactory, guarded: Mosquitto) -> Itera
         "hermes": {"enabled": True},
         "wyoming": {**OPEN, "allowed_networks": ["203.0.113.0/24"], **wyoming},
         "marytts": {**OPEN, "allowed_networks": ["203.0.113.0/24"], "port": ports["marytts"]},
+        "queue": {"max_jobs": MAX_JOBS},
         "audio": {"sink": "wav", "wav_dir": str(folder / "wav"), "volume": 100},
         "voices": {"default": "hum"},
     }
@@ -192,6 +191,17 @@ async def test_who_hangs_up_ends_the_synthesis(house: House, name: str) -> None:
     assert await made_s(house.box) - before_s < CHARACTER_S * len(text) / 2
 
 
+@pytest.mark.parametrize("name", ANNOUNCERS)
+async def test_a_full_queue_is_told(house: House, name: str) -> None:
+    before = house.heard()
+    waiting = [(await asked_while_paused(house, name))[0] for _ in range(MAX_JOBS)]
+    answer = await ANNOUNCERS[name](house.box).ask(TEXT)
+    assert "(queue.max_jobs)" in answer.message
+    await house.box.call("POST", "/api/resume")
+    assert [await asking for asking in waiting] == [Answer()] * MAX_JOBS
+    assert len(house.heard() - before) == MAX_JOBS
+
+
 async def made_s(box: Box) -> float:
     """Seconds of sound made since the start."""
     lines = (await box.call("GET", "/metrics")).decode().splitlines()
@@ -270,20 +280,6 @@ async def test_who_is_no_neighbour_is_refused(house: House, name: str) -> None:
         with pytest.raises(ConnectionError):
             await caller.ask(TEXT)
     assert house.heard() == before
-
-
-def outer_address() -> str:
-    """Of this machine: all of 127/8 is at home."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            # Nothing is sent: it only asks the routes.
-            probe.connect(("203.0.113.1", 9))
-            address = str(probe.getsockname()[0])
-        except OSError:
-            address = "127.0.0.1"
-    if address.startswith("127."):
-        pytest.skip("this machine has no network")
-    return address
 
 
 def test_the_broker_asks_who_it_is(guarded: Mosquitto) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import io
 import logging
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -26,6 +25,7 @@ from edge_tts.doors.neighbours import is_let_in
 from edge_tts.errors import ConfigError
 from edge_tts.service import Service
 from tests.doors_house import until
+from tests.house import outer_address
 from tests.test_service import serving
 
 # speak2mary leaves its sockets to the garbage collector.
@@ -292,26 +292,13 @@ def test_neighbours(address: str, is_in: bool) -> None:
 
 async def test_others_are_not_let_in(mary_config: Config) -> None:
     # All of 127/8 is this box; so the caller from outside is this box by its own outer address, if it has one.
-    address = _outer_address()
-    if address is None:
-        pytest.skip("this machine has no network")
+    address = outer_address()
     settings = MaryTtsConfig(enabled=True, host="0.0.0.0", port=0, allowed_networks=("203.0.113.0/24",))
     async with opened(replace(mary_config, marytts=settings)) as mary:
         async with mary.web.get(f"http://{address}:{mary.port}/voices") as answer:
             assert answer.status == 403
             assert "marytts.allowed_networks" in await answer.text()
         assert (await mary.asked("/version"))[0] == 200
-
-
-def _outer_address() -> str | None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            # Nothing is sent: it only asks the routes.
-            probe.connect(("203.0.113.1", 9))
-        except OSError:
-            return None
-        address: str = probe.getsockname()[0]
-        return None if address.startswith("127.") else address
 
 
 def test_a_host_that_others_reach_needs_networks() -> None:

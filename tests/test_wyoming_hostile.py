@@ -7,7 +7,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
-from socket import AF_INET, SOCK_DGRAM, create_connection, socket
+from socket import create_connection
 
 import pytest
 from wyoming.event import Event, async_read_event
@@ -19,6 +19,7 @@ from edge_tts.doors.wyoming_connection import Connection, Limits
 from edge_tts.doors.wyoming_server import MAX_CONNECTIONS
 from edge_tts.errors import ConfigError
 from tests.doors_house import n_descriptors, until
+from tests.house import outer_address
 from tests.test_service import LONG, serving
 from tests.wyoming_house import FREE_PORTS, House, answer, opened, received
 
@@ -182,19 +183,9 @@ async def test_a_port_in_use_stops_the_start(config: Config) -> None:
                     pass
 
 
-def own_address() -> str:
-    """Of this machine in its network."""
-    with socket(AF_INET, SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("203.0.113.1", 9))
-        except OSError:
-            pytest.skip("this machine has no network")
-        return str(probe.getsockname()[0])
-
-
 @pytest.mark.parametrize("is_let_in", [True, False])
 async def test_only_the_networks_that_are_named_are_let_in(config: Config, is_let_in: bool) -> None:
-    address = own_address()
+    address = outer_address()
     networks = (f"{address}/32",) if is_let_in else ("203.0.113.0/24",)
     settings = replace(FREE_PORTS, host="0.0.0.0", zeroconf=False, allowed_networks=networks)
     async with (
