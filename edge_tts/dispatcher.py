@@ -285,7 +285,7 @@ class Dispatcher:
     def _keep_for_restart(self) -> None:
         """Whoever waits for an outcome is told that it comes later. A sound is not kept."""
         jobs, speaking = [*self._queue.all_waiting(), *self._scheduled.jobs], self._queue.speaking
-        if speaking and speaking.latest.event_type is EventType.QUEUED and not speaking.interruption:
+        if speaking and speaking.is_unheard and not speaking.interruption:
             # It is being made, or waits for its time: nothing of it was heard.
             self.skip()
             self._journal.gave_way(speaking.name)

@@ -78,6 +78,11 @@ class Job:
     interruption: tuple[EventType, str] | None = None
     """Why the speaking job is being ended: the outcome and its code."""
 
+    @property
+    def is_unheard(self) -> bool:
+        """It waits; or has its turn, and is being made or waits for its time."""
+        return self.latest.event_type is EventType.QUEUED
+
     def warn(self, *warnings: str) -> None:
         """Each is told once; of too many, that there are more."""
         self.warnings[:] = first_warnings((*self.warnings, *warnings))
@@ -189,7 +194,9 @@ class JobQueue:
         ]
         for ending in endings:
             self.remove(ending.job)
-        if self.speaking and self.speaking.priority in ENDS_SPEAKING[job.priority]:
+        if self.speaking and self.speaking.is_unheard and replaces(job.request, self.speaking):
+            endings.append(Ending(self.speaking, EventType.SUPERSEDED, "replaced"))
+        elif self.speaking and self.speaking.priority in ENDS_SPEAKING[job.priority]:
             endings.append(Ending(self.speaking, EventType.INTERRUPTED, "priority"))
         self._insert(job)
         return endings

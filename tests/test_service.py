@@ -404,6 +404,19 @@ async def test_what_gives_way_and_is_stopped_then_is_not_said_after(service: Ser
     assert (event.event_type, event.code) == (EventType.INTERRUPTED, "cancelled")
 
 
+@pytest.mark.parametrize("priority", [Priority.MESSAGE, Priority.IMPORTANT])
+async def test_what_has_its_turn_and_was_not_heard_is_replaced(service: Service, priority: Priority) -> None:
+    """Both were said: the old one's event was still `queued`, and its time not yet come."""
+    old = await say(service, "Old.", replace="k", at=time.time() + 1.5)
+    async with asyncio.timeout(10):
+        while not service.state.is_speaking:
+            await asyncio.sleep(0.001)
+    new = await say(service, "New.", replace="k", priority=priority)
+    event = await outcome(service, old)
+    assert (event.event_type, event.code) == (EventType.SUPERSEDED, "replaced")
+    assert (await outcome(service, new)).event_type is EventType.FINISHED
+
+
 async def test_what_waits_for_the_synth_thread_is_still_heard_at_its_time(service: Service) -> None:
     """It was late by as long as it had waited there, as for a piece of a slow voice."""
     at_s = time.time() + 3600.0
