@@ -9,7 +9,9 @@ from datetime import datetime, timedelta
 from datetime import time as time_of_day
 
 from edge_tts.schema import between
-from edge_tts.speech import Priority
+
+if typing.TYPE_CHECKING:  # numpy comes with it, and who only reads the configuration needs none
+    from edge_tts.speech import Priority
 
 BUILT_S = datetime.fromisoformat("2026-11-01T00:00:00Z").timestamp()
 """A clock that shows less was never set: a box without a battery starts in 1970, or where it was switched off."""
@@ -39,7 +41,9 @@ class QuietHoursConfig:
     def __post_init__(self) -> None:
         begin, end = self.times
         if (begin is None) != (end is None) or (begin is not None and begin == end):
-            raise ValueError(f"begin and end must be two times, or both null, not {self.begin} and {self.end}")
+            raise ValueError(
+                f"begin and end must be two times, or both null, not {self.begin} and {self.end}"
+            )
         if self.volume is not None:
             between("volume", self.volume, 0, 100)
 
@@ -84,8 +88,8 @@ class QuietHours:
         return volume if volume is not None and self._concern(priority) else 100.0
 
     def _concern(self, priority: Priority) -> bool:
-        order = tuple(Priority)
-        return order.index(priority) > order.index(Priority(self._config.lets_through))
+        order = [str(each) for each in type(priority)]
+        return order.index(priority) > order.index(self._config.lets_through)
 
     def change_in_s(self, wall_s: float) -> float:
         """Until they begin or end, or the clock is worth another look."""
