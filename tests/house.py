@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-import pytest
 import yaml
 from numpy.typing import NDArray
 
@@ -40,20 +39,6 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def outer_address() -> str:
-    """Of this machine in its network, as all of 127/8 is at home; skips the test if there is none."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            # Nothing is sent: it only asks the routes.
-            probe.connect(("203.0.113.1", 9))
-            address = str(probe.getsockname()[0])
-        except OSError:
-            address = "127.0.0.1"
-    if address.startswith("127."):
-        pytest.skip("this machine has no network")
-    return address
 
 
 class PulseServer:

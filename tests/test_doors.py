@@ -25,8 +25,8 @@ from edge_tts.models.hum import AMPLITUDE, CHARACTER_S
 from edge_tts.speech import Audio
 from tests.box import Answer, Box
 from tests.callers import ANNOUNCERS, CALLERS, LEAKY_SOCKETS, VOICES, HttpSay, Mqtt, first_of, is_outcome
-from tests.doors_house import until
-from tests.house import free_port, outer_address, running_daemon, wait_until
+from tests.doors_house import outer_address, until
+from tests.house import free_port, running_daemon, wait_until
 from tests.mosquitto import Mosquitto
 from tests.phone import BASE, Phone
 from tests.refusals import REFUSALS

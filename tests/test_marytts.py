@@ -24,8 +24,7 @@ from edge_tts.doors.marytts import LIMITS, open_door
 from edge_tts.doors.neighbours import is_let_in
 from edge_tts.errors import ConfigError
 from edge_tts.service import Service
-from tests.doors_house import until
-from tests.house import outer_address
+from tests.doors_house import outer_address, until
 from tests.test_service import serving
 
 # speak2mary leaves its sockets to the garbage collector.

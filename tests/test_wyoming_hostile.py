@@ -18,8 +18,7 @@ from edge_tts.doors import DOORS, wyoming_server
 from edge_tts.doors.wyoming_connection import Connection, Limits
 from edge_tts.doors.wyoming_server import MAX_CONNECTIONS
 from edge_tts.errors import ConfigError
-from tests.doors_house import n_descriptors, until
-from tests.house import outer_address
+from tests.doors_house import n_descriptors, outer_address, until
 from tests.test_service import LONG, serving
 from tests.wyoming_house import FREE_PORTS, House, answer, opened, received
 
