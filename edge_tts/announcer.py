@@ -154,7 +154,8 @@ class _Turn:
                 on_first_block=self._on_first_block,
                 on_piece=self._on_piece,
             )
-            if playback.spoken_s:
+            # A stream that was stopped has no end that could be heard again.
+            if playback.spoken_s and (given_sound is None or given_sound.is_whole):
                 announcer.note_spoken(job.request, given_sound)
             # Told before the voice, which may be in the middle of a long piece, is closed.
             self._end(playback)

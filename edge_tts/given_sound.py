@@ -55,6 +55,11 @@ class GivenSound:
         """What it takes in memory, or may still grow to."""
         return len(self._pcm) if self._is_complete else MAX_BYTES
 
+    @property
+    def is_whole(self) -> bool:
+        """All of it is here."""
+        return self._is_complete and self._error is None
+
     def add(self, pcm: bytes) -> None:
         """More of it, mono 16-bit little-endian. Raises SoundTooLongError; it has failed then."""
         if len(self._pcm) + len(pcm) > MAX_BYTES:

@@ -110,6 +110,19 @@ async def test_the_last_sound_can_be_repeated(service: Service) -> None:
     assert (again.event_type, again.audio_ms) == (EventType.FINISHED, first.audio_ms)
 
 
+async def test_a_stream_that_was_stopped_is_not_repeated(service: Service) -> None:
+    """It was repeated up to where it had come, and then failed."""
+    await outcome(service, await say(service, "Before."))
+    stream = GivenSound(SAMPLE_RATE, stall_s=0.5)
+    stream.add(tone(2.0))
+    stopped = await play(service, stream)
+    await started(service, stopped)
+    service.stop()
+    assert (await outcome(service, stopped)).event_type is EventType.INTERRUPTED
+    again = await outcome(service, (await service.repeat())[-1].job)
+    assert (again.event_type, again.text) == (EventType.FINISHED, "Before.")
+
+
 async def test_memory_for_sounds_is_bounded(service: Service) -> None:
     service.pause()
     growing = [GivenSound(SAMPLE_RATE) for _ in range(4)]
