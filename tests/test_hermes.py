@@ -189,6 +189,18 @@ async def test_what_is_no_sound_is_an_error_and_the_end_of_it(
     assert (await rhasspy.one(audioserver.AudioPlayFinished, site_id="hall")).id == "bad"
 
 
+async def test_a_site_too_long_for_an_answer_is_an_error(hermes: Config, rhasspy: Rhasspy) -> None:
+    """Telling its end ended the door: nothing was told to anybody any more."""
+    async with opened(replace(hermes, hermes=HermesConfig(enabled=True, site_ids=()))) as service:
+        await until(lambda: rhasspy.latest("status") == "online")
+        site = "s" * (65_535 - len("hermes/audioServer//playBytes/"))
+        rhasspy.send(audioserver.AudioPlayBytes(wav()), site_id=site, request_id="")
+        assert "expected 1 to 200 characters" in (await rhasspy.one(audioserver.AudioPlayError)).error
+        rhasspy.send(tts.TtsSay("Hello.", id="next"))
+        assert (await rhasspy.one(tts.TtsSayFinished)).id == "next"
+        assert [job.text for job in service.jobs()] == ["Hello."]
+
+
 async def test_volume_and_silence(service: Service, rhasspy: Rhasspy) -> None:
     rhasspy.send(audioserver.AudioSetVolume(0.3, site_id="hall"))
     rhasspy.send(audioserver.AudioToggleOff(site_id="hall"))

@@ -67,6 +67,7 @@ class Hermes:
         asked: Body = {"siteId": (self._sites or ("default",))[0]}
         try:
             if _is_sound(arrival.topic):
+                asked["isSound"] = True
                 asked = _asked_by_topic(arrival.topic)
                 await self._play(arrival, asked)
                 return
@@ -196,5 +197,6 @@ def asked_in(body: Body) -> Body:
 
 
 def _asked_by_topic(topic: str) -> Body:
+    """Raises InvalidFieldError: with a site of 65,000 characters the topic of the answer would be none."""
     _, _, site, _, request_id = topic.split("/")
-    return {"siteId": site, "id": request_id, "sessionId": request_id, "isSound": True}
+    return {**asked_in({"siteId": site, "id": request_id, "sessionId": request_id}), "isSound": True}
