@@ -181,6 +181,18 @@ def test_a_rule_that_takes_for_ever_is_left_out_and_told(tmp_path: Path) -> None
     assert told[1:] == [None]
 
 
+def test_rules_cannot_fill_the_memory(tmp_path: Path) -> None:
+    """Of a line, two of them made gigabytes."""
+    path = tmp_path / "lexicon.yaml"
+    rewrite(path, f"/[a-z]/: {'x' * 1000}\n/[x-z]/: {'y' * 1000}\nb: word")
+    lexicon = Lexicon(path)
+    assert len(shown(lexicon.apply([Segment("a" * 50)]))) == 50_000
+    assert lexicon.problem is not None
+    assert lexicon.problem.startswith("/[x-z]/ makes a text longer than 100000 characters and is left out")
+    with pytest.raises(ValueError, match=r"^/a/: .*more than 1000 characters, at line 1"):
+        parse(f"/a/: {'x' * 1001}")
+
+
 def test_a_missing_file_is_a_problem_until_it_is_there(tmp_path: Path) -> None:
     path = tmp_path / "lexicon.yaml"
     lexicon = Lexicon(path)

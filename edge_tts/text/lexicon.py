@@ -35,6 +35,10 @@ _NOT_BEFORE_A_LETTER = rf"(?![^\W{HAN}])"
 RULE_TIMEOUT_S = 0.5
 """A pattern such as (a|aa)+c can take years; any sensible one takes microseconds."""
 
+MAX_REPLACEMENT_CHARACTERS = 1000
+MAX_RULED_CHARACTERS = 100_000
+"""Of a text that rules have made longer: two of them make gigabytes of a line."""
+
 _REFERENCE = re.compile(r"\\(?:(\d+)|g<(\w+)>|(.?))")
 
 
@@ -83,12 +87,20 @@ class Lexicon:
         text = unicodedata.normalize("NFC", segment.text)
         for written, entry in list(self._rules.items()):
             try:
-                text = entry.rule.sub(entry.text, text, timeout=RULE_TIMEOUT_S)
+                ruled = entry.rule.sub(entry.text, text, timeout=RULE_TIMEOUT_S)
             except TimeoutError:
-                # What one text brings about the next one may, too.
-                del self._rules[written]
-                self._report(f"{written} takes too long and is left out until the file is changed")
+                self._leave_out(written, "takes too long")
+                continue
+            if len(ruled) > max(MAX_RULED_CHARACTERS, len(text)):
+                self._leave_out(written, f"makes a text longer than {MAX_RULED_CHARACTERS} characters")
+                continue
+            text = ruled
         return replace(segment, text=text)
+
+    def _leave_out(self, written: str, reason: str) -> None:
+        """What one text brings about the next one may, too."""
+        del self._rules[written]
+        self._report(f"{written} {reason} and is left out until the file is changed")
 
     def _refresh(self) -> None:
         if self._path is None:
@@ -159,6 +171,10 @@ def _rule(written: str, value: Any) -> Entry:
 
     if not isinstance(value, str):
         raise ValueError(f"{written}: expected the text that takes its place, in quotes if it is a number")  # noqa: TRY004
+    if len(value) > MAX_REPLACEMENT_CHARACTERS:
+        raise ValueError(
+            f"{written}: what takes its place has more than {MAX_REPLACEMENT_CHARACTERS} characters"
+        )
     try:
         pattern = regex.compile(written[1:-1])
     except regex.error as error:
