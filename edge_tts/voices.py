@@ -154,8 +154,7 @@ class VoiceStore:
 
     def spec(self, name: str) -> VoiceSpec:
         """Raises UnknownVoiceError, or VoiceLoadError for a voice that is there but cannot be used."""
-        if name in self._loaded:
-            # Whatever has happened to its files meanwhile.
+        if name in self._loaded:  # whatever has happened to its files meanwhile
             return self._loaded[name].spec
         known = self.installed.voices.get(name)
         if known is None or not all(path.exists() for path in known.files.values()):
@@ -171,7 +170,8 @@ class VoiceStore:
         if name in self._loaded:
             self._loaded.move_to_end(name)
             return self._loaded[name]
-        # A new version of it may be there, with other digests.
+        # Its files may be others by now, described by other digests.
+        self._failed.pop(name, None)
         self.rescan()
         spec = self.spec(name)
         self._make_room(spec)
