@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from edge_tts.config import Config
@@ -13,6 +14,10 @@ from tests.doors_house import opened as opened_http
 from tests.house import PulseServer
 from tests.mosquitto import Mosquitto
 from tests.phone import Phone
+
+# How long a case takes depends on what else the machine does; scripts/fuzz looks for what is slow.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from edge_tts.config import CacheConfig, Config
 from edge_tts.metrics import Metrics
 from edge_tts.speech import SpeakRequest
 from edge_tts.synthesizer import Synthesizer
+from tests.doors_house import ROOMY
 
 LISTENER_RATE = 16000
 
@@ -43,7 +44,7 @@ ANNOUNCEMENTS = [
 @pytest.fixture(scope="module")
 def synthesizer(tmp_path_factory: pytest.TempPathFactory) -> Synthesizer:
     folder: Path = tmp_path_factory.mktemp("cache")
-    return build_synthesizer(Config(cache=CacheConfig(dir=folder)), Metrics())
+    return build_synthesizer(Config(cache=CacheConfig(dir=folder), memory=ROOMY), Metrics())
 
 
 @pytest.mark.voice
