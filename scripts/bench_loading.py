@@ -12,14 +12,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from edge_tts.config import BUNDLED_VOICES, VoicesConfig
+from edge_tts.models.onnx_graph import Graph
+from edge_tts.models.planes import in_planes
 from edge_tts.models.session import keep_freed_memory, session_options
+from edge_tts.models.vits_cut import decoder_cut
 from scripts.bench_daemon import environment
 from scripts.bench_engines import peak_rss_mb
 from scripts.bench_report import machine, table
@@ -29,6 +32,8 @@ STEPS = 64
 """Phonemes and frames: a clause."""
 
 N_RUNS = 15
+N_LATENTS = 192
+"""Channels that Piper's decoders take, whatever the quality."""
 
 
 def _as_it_is(_options: Any) -> None: ...
@@ -60,6 +65,7 @@ WAYS: dict[str, Callable[[Any], None]] = {
     "with threads that spin": _spinning,
     "with onnxruntime's arena": _with_arena,
 }
+OVER_TIME, IN_PLANES = "convolutions over time", "convolutions over planes"
 COLUMNS = {
     "open": ("open_ms", "{:.0f} ms"),
     "processor time of opening": ("open_cpu_ms", "{:.0f} ms"),
@@ -71,7 +77,8 @@ COLUMNS = {
 
 
 def report(piper: Path, n_rounds: int) -> str:
-    """The bundled voice's graphs on one thread, and *piper* on all, as Markdown."""
+    """The bundled voice's graphs on one thread, *piper* on all, and the decoder of that on one and on all, as
+    Markdown."""
     bundled = sorted((BUNDLED_VOICES / VoicesConfig().default).glob("*.onnx"))
     n_processors = os.cpu_count() or 1
     rows = []
@@ -79,20 +86,41 @@ def report(piper: Path, n_rounds: int) -> str:
         with tempfile.TemporaryDirectory() as folder:
             kept = [Path(folder) / graph.name for graph in graphs]
             _in_worker("write", threads, [*graphs, *kept])
-            rounds = [
-                {way: _in_worker(way, threads, kept if way == FROM_DISK else graphs) for way in WAYS}
-                for _ in range(n_rounds)
-            ]
-        rows += [
-            [name, str(threads), way]
-            + [
-                form.format(statistics.median(each[way][key] for each in rounds))
-                for key, form in COLUMNS.values()
-            ]
-            for way in WAYS
-        ]
+            opened = {way: kept if way == FROM_DISK else graphs for way in WAYS}
+            rows += _rows(name, threads, opened, n_rounds)
+    with tempfile.TemporaryDirectory() as folder:
+        opened = _decoders(piper, Path(folder))
+        for threads in sorted({1, n_processors}):
+            rows += _rows(f"decoder of {piper.stem}", threads, opened, n_rounds)
     head = f"Measured by `scripts/bench --loading` on {machine()}; medians of {n_rounds} round(s).\n\n"
     return head + table(["graphs", "threads", "way", *COLUMNS], rows)
+
+
+def _rows(name: str, threads: int, opened: Mapping[str, Sequence[Path]], n_rounds: int) -> list[list[str]]:
+    """One for each way in *opened*, with the graphs that it opens."""
+    rounds = [
+        {way: _in_worker(way, threads, graphs) for way, graphs in opened.items()} for _ in range(n_rounds)
+    ]
+    return [
+        [name, str(threads), way]
+        + [
+            form.format(statistics.median(each[way][key] for each in rounds))
+            for key, form in COLUMNS.values()
+        ]
+        for way in opened
+    ]
+
+
+def _decoders(piper: Path, folder: Path) -> dict[str, list[Path]]:
+    """The decoder of *piper*, as it is and as the daemon has it on x86."""
+    graph = Graph(piper.read_bytes())
+    cut = decoder_cut(graph, "output", "sid")
+    opened = {}
+    for way, source in ((OVER_TIME, graph), (IN_PLANES, in_planes(graph, cut))):
+        path = folder / f"{way}.onnx"
+        path.write_bytes(b"".join(source.part([cut.output], cut.inputs)))
+        opened[way] = [path]
+    return opened
 
 
 def _in_worker(way: str, threads: int, graphs: Sequence[Path]) -> dict[str, float]:
@@ -118,7 +146,7 @@ def _write_optimized(threads: int, paths: Sequence[Path]) -> None:
 
 def _measure(way: str, threads: int, graphs: Sequence[Path]) -> dict[str, float]:
     options = session_options(threads)
-    WAYS[way](options)
+    WAYS.get(way, _as_it_is)(options)
     import onnxruntime
 
     keep_freed_memory()
@@ -148,7 +176,7 @@ def _measure(way: str, threads: int, graphs: Sequence[Path]) -> dict[str, float]
 
 
 def _inputs(session: Any) -> dict[str, Any]:
-    """Zeros of STEPS steps, but what a Piper graph reads as a length or a factor."""
+    """Zeros of STEPS steps, but what a Piper graph reads as a length or a factor. What has no shape is a latent."""
     special = {
         "input_lengths": np.array([STEPS], np.int64),
         "scales": np.array([0.667, 1.0, 0.8], np.float32),
@@ -157,7 +185,10 @@ def _inputs(session: Any) -> dict[str, Any]:
     return {
         node.name: special[node.name]
         if node.name in special
-        else np.zeros([each if isinstance(each, int) else STEPS for each in node.shape], types[node.type])
+        else np.zeros(
+            [each if isinstance(each, int) else STEPS for each in node.shape or (1, N_LATENTS, STEPS)],
+            types[node.type],
+        )
         for node in session.get_inputs()
     }
 
