@@ -120,8 +120,8 @@ def test_a_voice_that_needs_a_clip_is_waited_for_until_its_pace_is_known(
 
 def test_the_command_line_shows_the_pace(config: Config, tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
-    folders = {"cache": {"dir": "cache"}, "state": {"dir": "state"}}
-    path.write_text(yaml.safe_dump({"voices": {"folders": ["voices"], "default": "hum"}, **folders}))
+    settings = {"cache": {"dir": "cache"}, "state": {"dir": "state"}, "memory": {"limit_mb": 16_000}}
+    path.write_text(yaml.safe_dump({"voices": {"folders": ["voices"], "default": "hum"}, **settings}))
     listed = CliRunner().invoke(cli, ["voices", "--config", str(path)])
     assert listed.exit_code == 0, listed.output
     rtf = {line.partition(":")[0]: float(line.rpartition("RTF ")[2]) for line in listed.output.splitlines()}

@@ -21,6 +21,7 @@ def config(tmp_path: Path) -> Path:
     path = tmp_path / "config.yaml"
     path.write_text(
         f"state: {{dir: {tmp_path / 'state'}}}\nvoices: {{default: hum}}\ncache: {{dir: {tmp_path / 'cache'}}}\n"
+        "memory: {limit_mb: 16000}\n"
     )
     return path
 
