@@ -52,8 +52,9 @@ def test_the_command_line_lists_it(tmp_path: Path, damage: Callable[[Path], None
     (tmp_path / "voices").mkdir()
     damage(piper_voice(tmp_path / "voices" / "v"))
     piper_voice(tmp_path / "voices" / "w")
+    settings = {"cache": {"dir": "cache"}, "memory": {"limit_mb": 16_000}}
     (tmp_path / "config.yaml").write_text(
-        yaml.safe_dump({"voices": {"folders": ["voices"], "default": "hum"}, "cache": {"dir": "cache"}})
+        yaml.safe_dump({"voices": {"folders": ["voices"], "default": "hum"}, **settings})
     )
     listed = CliRunner().invoke(cli, ["voices", "--config", str(tmp_path / "config.yaml")])
     assert listed.exit_code == 0, listed.output
