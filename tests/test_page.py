@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import soundfile
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import APIResponse, Browser, Page, Route, expect
 
 from tests.browser import chromium, post, state
 from tests.house import Daemon, running_daemon, wait_until
@@ -152,6 +152,22 @@ def test_the_box_is_controlled(page: Page, daemon: Daemon) -> None:
     expect(page.locator("#emotionField")).to_be_visible()
     page.locator("#boxVoice").select_option("hum")
     expect(page.locator("#emotionField")).to_be_hidden()
+
+
+def test_what_others_set_meanwhile_stays(page: Page, daemon: Daemon) -> None:
+    """The answer to a change came after the news of a later one, and the page went back to it."""
+    held: list[tuple[Route, APIResponse]] = []
+    page.route("**/api/state", lambda route: held.append((route, route.fetch())))
+    page.locator("#boxVolume").fill("35")
+    expect(page.locator("output[for=boxVolume]")).to_have_text("35 %")
+    # A call of the page lets the route be asked.
+    wait_until(lambda: page.evaluate("1") and held)
+    post(daemon, "/api/state", volume=60, muted=True)
+    expect(page.locator("#mute")).to_have_attribute("aria-pressed", "true")
+    route, answer = held[0]
+    route.fulfill(response=answer)
+    expect(page.locator("#boxVolume")).to_have_value("60")
+    post(daemon, "/api/state", muted=False)
 
 
 def test_text_from_elsewhere_stays_text(page: Page, daemon: Daemon, phone: Phone) -> None:
