@@ -202,6 +202,14 @@ async def test_a_full_queue_is_told(house: House, name: str) -> None:
     assert len(house.heard() - before) == MAX_JOBS
 
 
+async def test_of_many_at_once_each_is_heard_or_refused(house: House) -> None:
+    before, names = house.heard(), 8 * [*ANNOUNCERS]
+    answers = await asyncio.gather(*(ANNOUNCERS[name](house.box).ask(TEXT) for name in names))
+    refused = [answer for answer in answers if answer != Answer()]
+    assert all("(queue.max_jobs)" in answer.message for answer in refused)
+    assert len(house.heard() - before) == len(names) - len(refused) >= MAX_JOBS
+
+
 async def made_s(box: Box) -> float:
     """Seconds of sound made since the start."""
     lines = (await box.call("GET", "/metrics")).decode().splitlines()
