@@ -18,9 +18,10 @@ import pytest
 from numpy.typing import NDArray
 
 from edge_tts.config import AudioConfig
-from edge_tts.errors import DeviceError
+from edge_tts.errors import DeviceError, OthersError
 from edge_tts.metrics import Metrics
 from edge_tts.others import Others
+from edge_tts.others.base import Change
 from edge_tts.others.switching import Switching
 from edge_tts.player import open_player
 from edge_tts.snapcast import MURMUR, STALL_S, SnapcastSink
@@ -140,6 +141,24 @@ async def test_a_group_that_somebody_switches_meanwhile_stays(tmp_path: Path, sn
         await others.close()
         assert snap.streams_heard() == ["piped"]
         snap.ask("Group.SetStream", id=group, stream_id="music")
+
+
+async def test_a_stream_that_is_gone_keeps_no_other_room_from_its_music(snap: SnapServer) -> None:
+    switching = Switching(AudioConfig(snapcast=SnapcastConfig(**snap.settings)))
+    with snap.client("bath"), snap.client("kitchen"):
+        groups = [
+            group["id"] for group in snap.ask("Server.GetStatus")["server"]["groups"] if group["clients"]
+        ]
+        for group in groups:
+            snap.ask("Group.SetStream", id=group, stream_id="edge_tts")
+        before = ["radio", *["music"] * (len(groups) - 1)]
+        changes = [Change(group, "group", stream) for group, stream in zip(groups, before, strict=True)]
+        with pytest.raises(OthersError, match="radio"):
+            await switching.give_back(changes)
+        assert sorted(snap.streams_heard()) == ["edge_tts", *before[1:]]
+        snap.ask("Group.SetStream", id=groups[0], stream_id="music")
+    snap.ask("Server.DeleteClient", id="bath")
+    assert len(snap.streams_heard()) == len(groups) - 1
 
 
 async def test_what_cannot_be_switched_is_told(tmp_path: Path, snap: SnapServer) -> None:

@@ -29,15 +29,13 @@ class Switching:
             ]
             if changes:
                 keep(changes)
-            for each in changes:
-                await control.ask("Group.SetStream", id=each.of, stream_id=self._config.stream)
+            await _switch(control, {each.of: self._config.stream for each in changes})
 
     async def give_back(self, changes: Collection[Change]) -> list[Change]:
         async with self._control() as control:
             groups = await self._groups(control)
-            for each in changes:
-                if groups.get(each.of) == self._config.stream:
-                    await control.ask("Group.SetStream", id=each.of, stream_id=each.before)
+            ours = [each for each in changes if groups.get(each.of) == self._config.stream]
+            await _switch(control, {each.of: each.before for each in ours})
             return []
 
     async def _groups(self, control: _Control) -> dict[str, str]:
@@ -61,6 +59,18 @@ class Switching:
             raise OthersError(f"Snapcast's control ({host}:{port}) cannot be reached: {error}") from error
         except (ValueError, KeyError, TypeError) as error:
             raise OthersError(f"what answers at {host}:{port} is no Snapcast server: {error!r}") from error
+
+
+async def _switch(control: _Control, streams: Mapping[str, str]) -> None:
+    """Bring each group to its stream; raises OthersError when all was tried: a stream may be gone, or a group."""
+    refusals: list[str] = []
+    for group, stream in streams.items():
+        try:
+            await control.ask("Group.SetStream", id=group, stream_id=stream)
+        except OthersError as error:
+            refusals.append(f"{error} ({stream})")
+    if refusals:
+        raise OthersError("; ".join(refusals))
 
 
 class _Control:
