@@ -125,3 +125,27 @@ async def test_those_that_cannot_be_kept_are_counted() -> None:
     assert [outcome.job for outcome in told] == [f"{number}" for number in range(2, MAX_UNTOLD + 2)]
     lost = metrics.registry.get_sample_value("edge_tts_warnings_total", {"warning": "mqtt_unsent"})
     assert lost == 2
+
+
+async def test_one_that_found_no_room_is_told_before_the_next_one() -> None:
+    """It was told with the next connection, days later, and then it was the last one."""
+    told: list[str] = []
+    acknowledgements: list[asyncio.Future[None]] = []
+    n_places = 1
+
+    def publish(outcome: JobEvent) -> asyncio.Future[None] | None:
+        if len(told) >= n_places:
+            return None
+        told.append(outcome.job)
+        acknowledgements.append(asyncio.get_running_loop().create_future())
+        return acknowledgements[-1]
+
+    outcomes = Outcomes(publish, Metrics())
+    for job in ("a", "b"):
+        outcomes.tell(JobEvent(EventType.FINISHED, job, None, "", "mqtt"))
+    n_places = 2
+    acknowledgements[0].set_result(None)
+    await until(lambda: len(told) == 2)
+    n_places = 4
+    outcomes.tell(JobEvent(EventType.FINISHED, "c", None, "", "mqtt"))
+    assert told == ["a", "b", "c"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 
 from edge_tts.metrics import Metrics
 from edge_tts.speech import JobEvent
@@ -22,19 +23,20 @@ class Outcomes:
         self._untold: deque[JobEvent] = deque(maxlen=MAX_UNTOLD)
 
     def tell(self, outcome: JobEvent) -> None:
-        acknowledgement = self._publish(outcome)
-        if acknowledgement is None:
-            self._keep(outcome)
-            return
-        # A cable that is cut is noticed late: until then all seems to be sent.
-        acknowledgement.add_done_callback(lambda done: self._keep(outcome) if done.cancelled() else None)
+        self._keep(outcome)
+        self.tell_kept()
 
     def tell_kept(self) -> None:
-        """The broker is back."""
-        kept = list(self._untold)
-        self._untold.clear()
-        for outcome in kept:
-            self.tell(outcome)
+        """In their order, as far as they can be told now: a late one would be taken for the last."""
+        while self._untold and (acknowledgement := self._publish(self._untold[0])) is not None:
+            acknowledgement.add_done_callback(partial(self._was_told, self._untold.popleft()))
+
+    def _was_told(self, outcome: JobEvent, acknowledgement: asyncio.Future[None]) -> None:
+        # A cable that is cut is noticed late: until then all seems to be sent.
+        if acknowledgement.cancelled():
+            self._keep(outcome)
+        else:
+            self.tell_kept()
 
     def _keep(self, outcome: JobEvent) -> None:
         if len(self._untold) == MAX_UNTOLD:

@@ -228,9 +228,11 @@ class Topics:
             "update": json.dumps({"title": "edge_tts", "installed_version": __version__}),
         }
         for name, value in values.items():
-            if self._sent.get(name) != value:
+            if self._sent.get(name) == value:
+                continue
+            # If too much waits for the broker, it is told with the next update.
+            if self._publish(f"{self._base}/{name}", value, retain=True) is not None:
                 self._sent[name] = value
-                self._publish(f"{self._base}/{name}", value, retain=True)
 
 
 def _id_of(payload: bytes) -> str | None:
