@@ -44,6 +44,7 @@ class MprisPlayer:
 
         self.commanded = asyncio.Event()
         self._bus = bus
+        self.address = str(bus.unique_name)
 
     @classmethod
     async def started(cls, address: str, name: str, status: str) -> MprisPlayer:

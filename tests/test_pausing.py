@@ -72,6 +72,26 @@ async def test_what_the_user_does_meanwhile_stays(player: Starter, others: Other
     assert [resumed.commands, stopped.commands] == [["Pause"], ["Pause"]]
 
 
+async def test_nothing_plays_after_a_power_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the next session addresses begin anew: another player, paused by its user, has that of the radio."""
+    addresses: list[str] = []
+    for name, status in (("radio", "Playing"), ("film", "Paused")):
+        (tmp_path / name).mkdir()
+        with session_bus(tmp_path / name) as bus:
+            monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", bus)
+            player = await MprisPlayer.started(bus, name, status)
+            addresses.append(player.address)
+            others = Others(Pausing(AudioConfig()), tmp_path / "others.json")
+            if name == "radio":
+                await others.quiet()
+                assert player.commands == ["Pause"]
+            else:
+                await others.close()
+                assert player.commands == []
+            await player.close()
+    assert addresses[0] == addresses[1]
+
+
 async def test_a_player_that_hangs_keeps_nobody_waiting(player: Starter, others: Others) -> None:
     hung, radio = await player("hung", "Playing"), await player("radio", "Playing")
     hung.is_deaf = True

@@ -33,25 +33,32 @@ class Pausing:
 
     async def quiet(self, known: Mapping[str, Change], keep: Callable[[list[Change]], None]) -> None:
         async with self._bus() as bus:
+            bus_id = await self._id(bus)
             owners = await self._players(bus)
             states = await self._states(bus, owners.values())
             playing = {
                 name: owner
                 for name, owner in owners.items()
-                if states[owner] == "Playing" and f"{name} {owner}" not in known
+                if states[owner] == "Playing" and _who(name, owner, bus_id) not in known
             }
             if playing:
-                keep([Change(f"{name} {owner}", name, owner) for name, owner in playing.items()])
+                keep([Change(_who(name, owner, bus_id), name, owner) for name, owner in playing.items()])
             await self._command(bus, "Pause", playing.values())
             _complain(name for name, owner in owners.items() if states[owner] is None)
 
     async def give_back(self, changes: Collection[Change]) -> list[Change]:
         """Only players that are still there (`before` is their address) and still paused."""
         async with self._bus() as bus:
+            bus_id = await self._id(bus)
+            # With another session addresses begin anew, and may be those of others.
+            changes = [each for each in changes if each.of == _who(each.kind, each.before, bus_id)]
             states = await self._states(bus, [change.before for change in changes])
             await self._command(bus, "Play", [owner for owner, state in states.items() if state == "Paused"])
             _complain(change.kind for change in changes if states[change.before] is None)
             return []
+
+    async def _id(self, bus: MessageBus) -> str:
+        return str(_first(await self._call(bus, BUS, "/org/freedesktop/DBus", BUS, "GetId")))
 
     async def _players(self, bus: MessageBus) -> dict[str, str]:
         """Name → address of each player on the bus."""
@@ -121,6 +128,10 @@ def _address() -> str:
             "audio.others: pause needs the bus of a logged-in user, and DBUS_SESSION_BUS_ADDRESS is not set"
         )
     return f"unix:path={path}"
+
+
+def _who(name: str, owner: str, bus_id: str) -> str:
+    return f"{name} {owner} {bus_id}"
 
 
 def _first(reply: Message) -> Any:
