@@ -62,16 +62,17 @@ class BenchedDaemon:
 
 @contextmanager
 def daemon(
-    environment: Mapping[str, str], repository: Path, *, with_broker: bool = False
+    environment: Mapping[str, str], repository: Path, *, with_broker: bool = False, more: str = ""
 ) -> Iterator[BenchedDaemon]:
-    """`edgetts run` of *repository* with the bundled voice and the null sink, from its start to READY and on."""
+    """`edgetts run` of *repository* with the null sink, from its start to READY and on; by default with the bundled
+    voice, *more* is further configuration."""
     with tempfile.TemporaryDirectory() as name, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         folder, port = Path(name), _free_port()
         mqtt = f"mqtt: {{url: embedded, embedded_port: {_free_port()}}}\n" if with_broker else ""
         config = folder / "config.yaml"
         config.write_text(
             f"http: {{port: {port}}}\naudio: {{sink: 'null'}}\n{mqtt}"
-            f"cache: {{dir: {folder}/cache}}\nstate: {{dir: {folder}/state}}\n",
+            f"cache: {{dir: {folder}/cache}}\nstate: {{dir: {folder}/state}}\n{more}",
             encoding="utf-8",
         )
         systemd.bind(str(folder / "notify"))

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
@@ -29,6 +30,7 @@ from edge_tts.memory import peak_rss_bytes, rss_bytes
 from edge_tts.metrics import Metrics
 from edge_tts.speech import Audio, SpeakRequest
 from edge_tts.synthesizer import Synthesizer
+from scripts.bench_daemon import daemon, environment
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs/families.md"
@@ -38,6 +40,10 @@ TEXTS = ("洗衣机已经洗完了，请及时晾晒衣服。", "今天下午三
 N_RUNS = 3
 MAX_RUNS_S = 30.0
 """No run begins after it: voices slower than speech are measured by one."""
+
+N_CALLERS = 24
+CROWDED = ("sambert",)
+"""Asked by all of them at once."""
 
 ARTICLE = {"peak_mb": 1100, "load_s": 21.0, "first_s": 4.1, "rtf": 1.0, "per_minute": 12}
 """Of the articles about Sambert-HifiGAN on a server's processor: to be beaten threefold."""
@@ -153,6 +159,8 @@ def measured_apart(family: str, threads: int) -> dict[str, dict[str, Any]]:
             return found
         builder.build(whole)
         found["float32"] = measured_of(whole, threads)
+        if family in CROWDED:
+            found["float32"]["crowd"] = crowd_of(whole, threads)
         roles: Sequence[str] = getattr(builder, "INT8_FILES", ())
         if roles:
             small = Path(name) / f"{family}-int8"
@@ -172,16 +180,41 @@ def measured_of(folder: Path, threads: int) -> dict[str, Any]:
     return figures
 
 
+def crowd_of(folder: Path, threads: int, n_callers: int = N_CALLERS) -> dict[str, float]:
+    """Callers of /api/tts at once, each with a sentence of its own, of a daemon with the voice in *folder*. Raises
+    RuntimeError for one that is not served."""
+    voices = f"voices: {{default: {folder.name}, folders: [{folder}], threads: {threads}}}\n"
+    with daemon(environment(ROOT), ROOT, more=f"{voices}memory: {{limit_mb: 16000}}\n") as running:
+        running.first_sample_ms(TEXTS[0])
+        before_s = running.cpu_s()
+
+        def served(number: int) -> tuple[float, float]:
+            started_s = time.perf_counter()
+            first_ms = running.first_sample_ms(f"{number}号请注意，{TEXTS[1]}")
+            return first_ms / 1000, time.perf_counter() - started_s
+
+        with ThreadPoolExecutor(n_callers) as callers:
+            waits = list(callers.map(served, range(1, n_callers + 1)))
+        cpu_s = running.cpu_s() - before_s
+    last_s = max(last_s for _, last_s in waits)
+    return {
+        "first_s": max(first_s for first_s, _ in waits),
+        "last_s": last_s,
+        "per_minute": 60 * n_callers / last_s,
+        "cpu_s": cpu_s / n_callers,
+    }
+
+
 def table(found: Mapping[str, Mapping[str, Mapping[str, Any]]], threads: int, before: str = "") -> str:
     """The lines of other families stay as they are in *before*."""
     others = [family for family in FAMILIES if family not in found]
-    rows, stages = (
+    rows, stages, crowds = (
         [
             line
             for line in before.splitlines()
             if line.startswith(tuple(f"{mark} {family}, " for family in others))
         ]
-        for mark in "|-"
+        for mark in "|-+"
     )
     lines = [
         f"{datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, {os.cpu_count()} cores, {threads} threads, random"
@@ -205,7 +238,26 @@ def table(found: Mapping[str, Mapping[str, Mapping[str, Any]]], threads: int, be
         for kind, own in kinds.items():
             shown = ", ".join(f"{stage} {seconds:.3f}" for stage, seconds in own["stages"].items() if seconds)
             lines.append(f"- {family}, {kind}: {shown}")
+            if "crowd" in own:
+                crowds.append(crowd_line(f"{family}, {kind}", own["crowd"]))
+    if crowds:
+        lines += [
+            "",
+            f"{N_CALLERS} callers of `/api/tts` at once, each with a sentence of its own:",
+            "",
+            *crowds,
+        ]
     return "\n".join(lines) + "\n"
+
+
+def crowd_line(voice: str, crowd: Mapping[str, float]) -> str:
+    # What else ran on the box shows in the share that was had of its processors.
+    n_processors = crowd["cpu_s"] * crowd["per_minute"] / 60
+    return (
+        f"+ {voice}: all served, {crowd['per_minute']:.0f} sentences a minute with {n_processors:.2f} processors, "
+        f"{crowd['cpu_s']:.2f} s of them for each; the longest wait was {crowd['first_s']:.0f} s for the first sound "
+        f"and {crowd['last_s']:.0f} s for the last"
+    )
 
 
 @click.command(help=__doc__)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from scripts.bench_families_run import measured_of, table
+from scripts.bench_families_run import crowd_of, measured_of, table
 from tests import tiny_sambert
 
 
@@ -26,3 +26,15 @@ def test_lines_of_other_families_stay(tmp_path: Path) -> None:
     rows = [line for line in again.splitlines() if line.startswith(("| sambert, ", "| cosyvoice, "))]
     assert [" 9.00 |" in row for row in rows] == [False, True]
     assert again.count("- sambert, float32: vocoder 0.500") == 1
+
+
+def test_callers_at_once_are_all_served_and_told(tmp_path: Path) -> None:
+    tiny_sambert.build(tmp_path / "tiny")
+    crowd = crowd_of(tmp_path / "tiny", threads=1, n_callers=3)
+    assert 0 < crowd["first_s"] <= crowd["last_s"]
+    assert crowd["cpu_s"] > 0
+    own = dict.fromkeys(("load_s", "first_s", "first_audio_s", "rtf", "per_minute", "peak_mb"), 1.0)
+    page = table({"sambert": {"float32": own | {"stages": {}, "crowd": crowd}}}, 1)
+    line = f"+ sambert, float32: all served, {crowd['per_minute']:.0f} sentences a minute"
+    assert line in page
+    assert line in table({"cosyvoice": {"8 bits": own | {"stages": {}}}}, 1, page)
