@@ -125,7 +125,7 @@ async def test_music_stops_for_an_announcement_and_for_one_that_is_killed(
     daemon = Daemon(tmp_path, settings, {"DBUS_SESSION_BUS_ADDRESS": bus})
     await asyncio.to_thread(daemon.start)
     try:
-        await asyncio.to_thread(say, daemon, text="Hello house.")
+        await asyncio.to_thread(say, daemon, text="Hello.")
         await _commanded(radio, ["Pause", "Play"])
         await asyncio.to_thread(post, daemon, "/api/say", {"text": "Hello house, the washing is done. " * 20})
         await _commanded(radio, ["Pause", "Play", "Pause"])
