@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_tts.errors import SynthesisError, UnknownSpeakerError, UnsupportedPronunciationError, VoiceLoadError
+from edge_tts.memory import trim
 from edge_tts.models import ipa, planes, vits_cut
 from edge_tts.models.base import ModelTools, VoiceSpec
 from edge_tts.models.files import GraphFile
@@ -238,8 +239,12 @@ def _open(path: Path, sha256: str | None, config: PiperConfig, threads: int) -> 
     with ExitStack() as leaving:
         for held in (encoder, *(held for held, _ in stages)):
             leaving.callback(held.close)
+        # The decoder first: while its weights are laid out anew they are there twice, and the others not yet.
+        decoder = [Stage(held.open(threads), cut) for held, cut in stages[-1:]]
+        trim()
         session = encoder.open(threads)
-        return Parts(session, tuple(Stage(held.open(threads), cut) for held, cut in stages))
+        trim()
+        return Parts(session, (*(Stage(held.open(threads), cut) for held, cut in stages[:-1]), *decoder))
 
 
 def _split(file: GraphFile, config: PiperConfig) -> tuple[HeldGraph, list[tuple[HeldGraph, Cut]]]:
