@@ -29,7 +29,7 @@ class FakeWay:
 
     def __init__(self) -> None:
         self.done: list[str] = []
-        self.error: OthersError | None = None
+        self.error: Exception | None = None
         self.is_late = asyncio.Event()
         self.is_late.set()
         self.is_gone = False
@@ -170,11 +170,10 @@ async def test_who_does_not_answer_is_told_of(way: FakeWay, others: Others) -> N
 async def test_what_goes_wrong_is_told_not_raised(way: FakeWay, others: Others) -> None:
     told: list[str | None] = []
     others.on_problem = told.append
-    way.error = OthersError("nobody is there")
-    await others.quiet()
-    way.error = None
-    await others.quiet()
-    assert told == ["nobody is there", None]
+    for error in (OthersError("nobody is there"), TypeError("what was kept is damaged"), None):
+        way.error = error
+        await others.quiet()
+    assert told == ["nobody is there", "an unexpected error; see the log", None]
 
 
 async def test_giving_back_is_tried_again(way: FakeWay, others: Others) -> None:

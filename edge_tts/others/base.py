@@ -130,6 +130,9 @@ class Others:
             problem = f"they do not answer within {limit_s:.1f} s"
         except OthersError as error:
             problem = str(error)
+        except Exception:
+            log.exception("other players")
+            problem = "an unexpected error; see the log"
         if problem and problem != self.problem:
             log.warning("other players: %s", problem)
         self.problem = problem
