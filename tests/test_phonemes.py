@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import unicodedata
 
@@ -112,3 +114,34 @@ def test_a_second_thread_is_refused(phonemizer: Phonemizer) -> None:
     thread.start()
     thread.join(timeout=10)
     assert len(refused) == 1
+
+
+@pytest.mark.parametrize(
+    ("voice", "text"),
+    [
+        ("kl", "0" * 33),
+        ("si", "磁\ufffd" * 27),
+        ("da", "aing" * 42),
+        ("ka", "It costs" + "..50" * 2000),
+        ("nog", "t." * 5000),
+    ],
+)
+def test_no_text_is_too_long_for_its_buffers(voice: str, text: str) -> None:
+    """Each of these ended the process; so in one of its own."""
+    code = "import sys; from edge_tts.text.phonemes import Phonemizer; print(len(Phonemizer().clauses(*sys.argv[1:])))"
+    read = subprocess.run(
+        [sys.executable, "-c", code, text, voice], check=False, capture_output=True, text=True, timeout=60
+    )
+    assert read.returncode == 0, read.stderr
+    assert int(read.stdout) > 0
+
+
+def test_a_language_without_a_dictionary_is_none(phonemizer: Phonemizer) -> None:
+    with pytest.raises(VoiceError, match="no dictionary of 'kaa'"):
+        phonemizer.clauses("...", "kaa")
+
+
+def test_a_long_text_loses_nothing_where_it_is_cut(phonemizer: Phonemizer) -> None:
+    words = "the washing machine in the kitchen is done " * 20
+    read = " ".join(clause.ipa for clause in phonemizer.clauses(words, "en-us"))
+    assert read.replace("ˈ", "").count("wɑːʃɪŋ") == 20

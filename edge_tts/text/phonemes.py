@@ -7,6 +7,7 @@ import re
 import threading
 import unicodedata
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from edge_tts.errors import VoiceError
@@ -39,6 +40,17 @@ _TERMINATORS = {
 _UNREADABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 # Some versions of espeak-ng crash on this letter with their fr and pt voices; it is a written variant of pi.
 _FATAL = str.maketrans({"ϖ": "π"})
+# Its buffers overflow: 33 zeros in Greenlandic are enough, or 53 characters that Sinhala reads by a name of several
+# syllables each, or a Danish word of 167 letters. A text is given in parts with room for so many letters; what is read
+# by name takes the room of nine.
+_ROOM, _NAMED_ROOM = 288, 9
+_LONGEST_WORD = 100
+_MARKS = frozenset(".,;:!?'\"()-–—’„“”«»，。！？；：、")
+_IDEOGRAPHS = "\u2e80"
+_IDEOGRAPHIC = frozenset({"cmn", "yue", "hak", "ja"})
+_WITHOUT_DICTIONARY = frozenset({"fo", "kaa", "xex"})
+"""Languages that espeakng-loader's library lists and opens, and then reads from memory that is not its own."""
+
 _LANGUAGE_SWITCH = re.compile(r"\([a-z][a-z0-9-]*\)")
 _AFTER_TERMINATOR = " \t\r\n\"'»”’›)]}*_"
 
@@ -98,13 +110,39 @@ class Phonemizer:
     def _read(self, text: str, voice: str) -> list[Clause]:
         if self._library is None:
             self._library = _start()
+        if voice in _WITHOUT_DICTIONARY:
+            raise VoiceError(f"espeak-ng has no dictionary of {voice!r}, without which it crashes")
         # At every call: another Phonemizer (or espeak-ng itself, on a foreign word) may have changed it.
         if self._library.espeak_SetVoiceByName(_FILES.get(voice, voice).encode()) != 0:
             raise VoiceError(
                 f"espeak-ng knows no language {voice!r}; it knows for example en-us, en-gb, de, fr-fr"
             )
         readable = _UNREADABLE.sub(" ", text).translate(_FATAL)
-        return [clause for clause in _clauses(self._library, readable.encode()) if clause.ipa]
+        parts = [_clauses(self._library, part.encode()) for part in _parts(readable, voice)]
+        return [clause for clauses in parts for clause in clauses if clause.ipa]
+
+
+def _parts(text: str, voice: str) -> Iterator[str]:
+    """*text* in parts that espeak-ng has room for, cut behind a space where there is one."""
+    taken = [1 if _is_plain(character, voice) else _NAMED_ROOM for character in text]
+    start = behind_space = used = 0
+    for at, character in enumerate(text):
+        used += taken[at]
+        is_endless = at - max(start, behind_space) >= _LONGEST_WORD and voice not in _IDEOGRAPHIC
+        if used > _ROOM or is_endless:
+            end = behind_space if behind_space > start and not is_endless else at
+            yield text[start:end]
+            start, used = end, sum(taken[end : at + 1])
+        if character.isspace():
+            behind_space = at + 1
+    yield text[start:]
+
+
+def _is_plain(character: str, voice: str) -> bool:
+    """Whether it is read as a letter, or not at all, and not by a name."""
+    if character.isalpha():
+        return character < _IDEOGRAPHS or voice in _IDEOGRAPHIC
+    return character.isspace() or character in _MARKS
 
 
 def _start() -> ctypes.CDLL:
