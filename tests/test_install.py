@@ -219,7 +219,9 @@ def test_an_unknown_option_is_refused(fresh: Checkout) -> None:
 def source(tmp_path: Path) -> Path:
     """A checkout that a test may change. The voices' graphs are not needed here."""
     folder = tmp_path / "source"
-    ignored = shutil.ignore_patterns(".*", "*.onnx", "__pycache__", "tests", "*.egg-info", "state", "cache", "build")
+    ignored = shutil.ignore_patterns(
+        ".*", "*.onnx", "__pycache__", "tests", "*.egg-info", "state", "cache", "build"
+    )
     shutil.copytree(ROOT, folder, ignore=ignored)
     return folder
 
