@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from paho.mqtt.client import MQTTMessage
 
 MAX_OUTSTANDING = 4000
-"""Messages on their way; more are dropped and counted. Mosquitto 2.0 sends a burst without waiting for acknowledgements,
-and what is dropped may be the alarm at its end."""
+"""Messages on their way; more are dropped and counted. Mosquitto 2.0 sends a burst without waiting for
+acknowledgements, and what is dropped may be the alarm at its end."""
 
 MAX_OUTSTANDING_BYTES = 64 << 20
 """Of their payloads together, but for the last one."""
