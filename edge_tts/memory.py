@@ -15,7 +15,7 @@ TIDY_EVERY_S = 30.0
 """At most: what is given back must be fetched again, page by page."""
 
 TIDY_FROM_BYTES = 16 << 20
-"""So much more than after the last time is worth it."""
+"""So much more than the least that was in use is worth a look."""
 
 
 def rss_bytes() -> int:
@@ -53,9 +53,12 @@ class Tidying:
 
     def tidy(self) -> None:
         """To be called after each text that was spoken; cheap when there is nothing to do."""
-        now_s = time.monotonic()
-        self._least_bytes = min(self._least_bytes, rss_bytes())
-        if now_s < self._next_s or rss_bytes() < self._least_bytes + TIDY_FROM_BYTES:
+        now_s, found_bytes = time.monotonic(), rss_bytes()
+        self._least_bytes = min(self._least_bytes, found_bytes)
+        if now_s < self._next_s or found_bytes < self._least_bytes + TIDY_FROM_BYTES:
             return
         trim()
-        self._least_bytes, self._next_s = rss_bytes(), now_s + TIDY_EVERY_S
+        self._next_s = now_s + TIDY_EVERY_S
+        if found_bytes - rss_bytes() < TIDY_FROM_BYTES // 4:
+            # It is in use, by a voice that was loaded perhaps.
+            self._least_bytes = rss_bytes()
