@@ -74,7 +74,10 @@ def _convert(value: Any, hint: Any, base: Path) -> Any:
         values = value if isinstance(value, list) else [value]
         return tuple(_convert(each, arguments[0], base) for each in values)
     if hint is Path and isinstance(value, str):
-        return base / Path(value).expanduser()
+        try:
+            return base / Path(value).expanduser()
+        except RuntimeError as error:
+            raise ValueError(f"{value}: this system has no user of that name") from error
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if hint is str and isinstance(value, int | float) and not isinstance(value, bool):

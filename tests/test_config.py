@@ -52,6 +52,12 @@ def test_an_empty_file_or_section_means_the_defaults(document: object) -> None:
         ("text", "sentence_pause_ms", 10**9, "text.sentence_pause_ms must be 0 to 10000"),
         ("mqtt", "url", "mqtt://h:99999", "mqtt://host[:port]"),
         ("mqtt", "keepalive_s", 100_000, "mqtt.keepalive_s must be 5 to 65535"),
+        (
+            "audio",
+            "wav_dir",
+            "~nobody_has_this_name/wav",
+            "audio.wav_dir: ~nobody_has_this_name/wav: this system has no",
+        ),
         ("audio", "wav_dir", 5, "audio.wav_dir: expected a path"),
         ("memory", "limit_mb", 10, "memory.limit_mb must be at least 64"),
         ("log", "level", "loud", "expected one of debug, info"),
