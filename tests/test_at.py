@@ -145,13 +145,13 @@ async def test_a_time_that_is_over(config: Config) -> None:
 async def test_what_cannot_be_heard_at_its_time_expires(config: Config) -> None:
     """It has its turn before, and was said whenever the pause ended or the device came back."""
     async with serving(config) as service:
-        held = await say(service, "Now.", at=time.time() + 0.5, ttl_s=0.2)
+        held = await say(service, "Now.", at=time.time() + 2.0, ttl_s=0.2)
         await until(lambda: service.state.is_speaking)
         service.pause()
         assert (await outcome(service, held)).event_type is EventType.EXPIRED
         service.resume()
         # A chime that is longer than its time to live was heard in time.
-        rung = await say(service, "Now.", at=time.time() + 0.5, ttl_s=1.0, chime="gong")
+        rung = await say(service, "Now.", at=time.time() + 2.0, ttl_s=1.0, chime="gong")
         assert (await outcome(service, rung)).event_type is EventType.FINISHED
 
 

@@ -117,8 +117,8 @@ def test_hostile_text_is_normalized_in_linear_time(pattern: str, language: str) 
         assert normalize(text, language)
         return time.process_time() - start
 
-    # Four times the text: quadratic patterns need sixteen times as long.
-    assert cpu_s(16_000) < 8 * cpu_s(4_000) + 0.25
+    # Four times the text: quadratic patterns need sixteen times as long, each time; a collection of garbage does once.
+    assert any(cpu_s(16_000) < 8 * cpu_s(4_000) + 0.25 for _ in range(3))
 
 
 @pytest.mark.parametrize("language", ["en", "de"])
