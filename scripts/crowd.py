@@ -217,7 +217,8 @@ class Crowd:
 async def opened(url: str, mqtt_port: int) -> AsyncIterator[Crowd]:
     """Both callers, connected, with the event stream being read."""
     book = Book()
-    connector = aiohttp.TCPConnector(limit=0)
+    # Less than the daemon's 15 s: what it closes in the moment it is used again looks like a daemon that died.
+    connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=10)
     async with aiohttp.ClientSession(
         connector=connector, timeout=aiohttp.ClientTimeout(total=300)
     ) as session:
