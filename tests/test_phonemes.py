@@ -137,7 +137,7 @@ def test_no_text_is_too_long_for_its_buffers(voice: str, text: str) -> None:
 
 
 def test_a_language_without_a_dictionary_is_none(phonemizer: Phonemizer) -> None:
-    with pytest.raises(VoiceError, match="no dictionary of 'kaa'"):
+    with pytest.raises(VoiceError, match="no language 'kaa'; it knows for example en-us"):
         phonemizer.clauses("...", "kaa")
 
 

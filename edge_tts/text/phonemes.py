@@ -110,10 +110,9 @@ class Phonemizer:
     def _read(self, text: str, voice: str) -> list[Clause]:
         if self._library is None:
             self._library = _start()
-        if voice in _WITHOUT_DICTIONARY:
-            raise VoiceError(f"espeak-ng has no dictionary of {voice!r}, without which it crashes")
         # At every call: another Phonemizer (or espeak-ng itself, on a foreign word) may have changed it.
-        if self._library.espeak_SetVoiceByName(_FILES.get(voice, voice).encode()) != 0:
+        name = _FILES.get(voice, voice).encode()
+        if voice in _WITHOUT_DICTIONARY or self._library.espeak_SetVoiceByName(name) != 0:
             raise VoiceError(
                 f"espeak-ng knows no language {voice!r}; it knows for example en-us, en-gb, de, fr-fr"
             )
