@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import subprocess
 import sys
 import warnings
@@ -22,6 +23,14 @@ STAMP = FOLDER / ".ready"
 
 
 def _install() -> None:
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    # Tests run two at a time, and every process of theirs reads this file first.
+    with (FOLDER.parent / "rhasspy.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _install_alone()
+
+
+def _install_alone() -> None:
     if STAMP.exists() and STAMP.read_text() == repr(REQUIREMENTS):
         return
     pip = [sys.executable, "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--no-deps"]
