@@ -1,6 +1,7 @@
 """The MQTT door: keeps a connection to the broker, and takes what arrives to the topics.
 
-What arrives is carried out in its order, one at a time: a stop that follows a text ends that text.
+What arrives is carried out in its order, one at a time: a stop that follows a text ends that text. Among texts an
+important one comes first.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from edge_tts.config import Config
 from edge_tts.doors.hermes import Hermes
 from edge_tts.doors.homeassistant import HomeAssistant
 from edge_tts.doors.homeassistant_device import QUEUE_EXPIRES_S
-from edge_tts.doors.mqtt_arrival import Arrival, Part, Seen, arrival_of
+from edge_tts.doors.mqtt_arrival import Arrival, Line, Part, Seen, arrival_of
 from edge_tts.doors.mqtt_client import Broker, read_broker
 from edge_tts.doors.mqtt_connection import Connection, End
 from edge_tts.doors.mqtt_outcomes import Outcomes
@@ -85,7 +86,7 @@ class MqttDoor:
         self._is_online = False
         self._is_closing = False
         self._has_warned = False
-        self._waiting: asyncio.Queue[Arrival] = asyncio.Queue()
+        self._line = Line()
         self._accepting: set[asyncio.Task[None]] = set()
         self._outcomes = Outcomes(self._publish_outcome, service.metrics)
         self._seen = Seen(service.was_accepted)
@@ -209,19 +210,21 @@ class MqttDoor:
         self._ignore("overflow")
 
     def received(self, connection: Connection, message: MQTTMessage, size_bytes: int) -> None:
-        self._waiting.put_nowait(arrival_of(message, size_bytes, connection.delivery_of(message)))
+        arrival = arrival_of(message, size_bytes, connection.delivery_of(message))
+        part = next((part for part in self._parts if part.takes(arrival.topic)), None)
+        if part is None:
+            self._ignore("unknown_topic")
+            arrival.done()
+        else:
+            self._line.put(part, arrival)
 
     # What arrives
 
     async def _obey(self) -> None:
         """Carry out what arrives, until cancelled."""
         while True:
-            arrival = await self._waiting.get()
-            part = next((part for part in self._parts if part.takes(arrival.topic)), None)
-            if part is None:
-                self._ignore("unknown_topic")
-                arrival.done()
-            elif arrival.is_retained and not part.is_news:
+            part, arrival = await self._line.get()
+            if arrival.is_retained and not part.is_news:
                 self._warn_of_retained()
                 self._ignore("retained")
                 arrival.done()
