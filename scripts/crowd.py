@@ -29,6 +29,9 @@ class Request:
     id: str
     door: str
     priority: str
+    sent_s: float
+    """As the loop counts."""
+
     outcomes: list[dict[str, Any]] = field(default_factory=list)
     """Events that ended it; one, if it was accepted."""
 
@@ -48,6 +51,9 @@ class Request:
         with suppress(TimeoutError):
             await asyncio.wait_for(self.ended.wait(), ENDING_DEADLINE_S)
 
+    def age_ms(self) -> float:
+        return (asyncio.get_running_loop().time() - self.sent_s) * 1000
+
     @property
     def code(self) -> str | None:
         """How it ended, in a word."""
@@ -65,17 +71,14 @@ class Book:
         self.garbage_refused = 0
         """Messages too broken to have an id."""
 
-        self._sent_s: dict[str, float] = {}
-
     def add(self, request_id: str, door: str, priority: str) -> Request:
-        request = Request(request_id, door, priority)
+        request = Request(request_id, door, priority, asyncio.get_running_loop().time())
         self.requests[request_id] = request
-        self._sent_s[request_id] = asyncio.get_running_loop().time()
         return request
 
     def refused(self, request: Request, code: str) -> None:
         request.refusals.append(code)
-        request.refused_ms = self._since_ms(request)
+        request.refused_ms = request.age_ms()
         request.ended.set()
 
     def event(self, event: dict[str, Any]) -> None:
@@ -84,13 +87,10 @@ class Book:
         if request is None:
             return
         if event["event_type"] == "started":
-            request.first_sound_ms = self._since_ms(request)
+            request.first_sound_ms = request.age_ms()
         elif event["event_type"] in OUTCOMES:
             request.outcomes.append(event)
             request.ended.set()
-
-    def _since_ms(self, request: Request) -> float:
-        return (asyncio.get_running_loop().time() - self._sent_s[request.id]) * 1000
 
     @property
     def n_ended(self) -> int:

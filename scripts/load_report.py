@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ from scripts.figures import Figure, table
 
 ALARM_DEADLINE_MS = 1000
 LEAST_SHARE = 0.2
-"""Of all accepted announcements, for each of the two doors."""
+"""Of what was accepted of the announcements sent during the burst, for each of the two doors."""
 
 MAX_GROWTH_MB = 64
 
@@ -58,10 +59,19 @@ def figures(run: Load) -> list[Figure]:
 
 
 def _share(requests: Sequence[Request], door: str) -> Figure:
-    accepted = [each.door for each in requests if each.outcomes]
+    # When the last of the burst was refused, only one door is still asked.
+    ends_s = [
+        each.sent_s + each.refused_ms / 1000 for each in requests if each.door == "mqtt" and each.refused_ms
+    ]
+    accepted = [
+        each.door for each in requests if each.outcomes and each.sent_s <= max(ends_s, default=math.inf)
+    ]
     share = accepted.count(door) / max(1, len(accepted))
     return Figure(
-        f"{door}'s share of the accepted", f"{share:.0%}", f"≥ {LEAST_SHARE:.0%}", share < LEAST_SHARE
+        f"{door}'s share of the accepted, during the burst",
+        f"{share:.0%}",
+        f"≥ {LEAST_SHARE:.0%}",
+        share < LEAST_SHARE,
     )
 
 
