@@ -15,21 +15,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from scripts import fuzz_http
 from scripts.fuzz_targets import TARGETS
-from scripts.fuzz_worker import Tally, read_tally, write_tally
+from scripts.fuzz_worker import Tally, keep_current, read_tally, write_tally
 
 REPOSITORY = Path(__file__).parent.parent
 FOLDER = REPOSITORY / "build" / "fuzz"
-HTTP, HTTP_SHARE = "http", 0.005
+HTTP, HTTP_SHARE = "http", 0.002
 MAX_DEATHS = 50
 """Of one target: then it is given up."""
 
 SHARES = {name: target.share for name, target in TARGETS.items()} | {HTTP: HTTP_SHARE}
 _COVERAGE = re.compile(r"^#\d+\s+(?:INITED|NEW|REDUCE|pulse|DONE)\s+cov: (\d+)", re.MULTILINE)
-_ARTEFACTS = ("crash-*", "timeout-*", "oom-*", "leak-*")
 _REASON = re.compile(r"(?:File \".*/(edge_tts/\S+)\", line (\d+))|(?:ERROR: libFuzzer: (.+))")
 
 
@@ -62,7 +62,6 @@ def _is_of(folder: Path, digest: str) -> bool:
 
 def _work(name: str, cases: int, folder: Path) -> None:
     """Let one process run until it is through or dead."""
-    known = {path for pattern in _ARTEFACTS for path in folder.glob(pattern)}
     command = [sys.executable, "-X", "faulthandler", "-m", "scripts.fuzz_worker", name, str(folder)]
     done = subprocess.run(
         [*command, "--cases", str(cases)],
@@ -78,8 +77,7 @@ def _work(name: str, cases: int, folder: Path) -> None:
     if reached:
         tally.coverage = [(tally.coverage or reached)[0], max(reached)]
     if done.returncode:
-        new = [path.name for pattern in _ARTEFACTS for path in folder.glob(pattern) if path not in known]
-        tally.findings[_death(done.returncode, said)] = new[0] if new else "(input not kept)"
+        tally.findings[_death(done.returncode, said)] = keep_current(folder)
         tally.cases += 1
     write_tally(folder, tally)
 
@@ -134,10 +132,13 @@ def main() -> int:
     parser.add_argument("--target", choices=SHARES, action="append", help="only this one; may be repeated")
     parser.add_argument("--markdown", type=Path, help="write the table into this file")
     arguments = parser.parse_args()
+    given = shares(arguments.cases, arguments.target or list(SHARES))
     tallies = {}
-    for name, cases in shares(arguments.cases, arguments.target or list(SHARES)).items():
-        tallies[name] = fuzz(name, cases, FOLDER / name)
-        print(report({name: tallies[name]}).split("\n")[2], flush=True)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        done = pool.map(lambda name: fuzz(name, given[name], FOLDER / name), given)
+        for name, tally in zip(given, done, strict=True):
+            tallies[name] = tally
+            print(report({name: tally}).split("\n")[2], flush=True)
     print("\n" + report(tallies))
     if arguments.markdown:
         arguments.markdown.write_text(document(tallies), encoding="utf-8")

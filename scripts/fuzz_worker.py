@@ -11,6 +11,7 @@ import faulthandler
 import hashlib
 import json
 import logging
+import mmap
 import random
 import time
 import traceback
@@ -32,6 +33,11 @@ SLOW_S = 1.0
 
 MEMORY_MB = 1024
 SAVE_S = 0.5
+
+CURRENT = "current"
+"""File of the input that is run just now, behind its length: who dies inside a library leaves no other trace."""
+
+LENGTH_BYTES = 4
 
 
 @dataclass
@@ -57,9 +63,14 @@ class Recorder:
         self._wanted = wanted
         self._saved_s = time.monotonic()
         self.tally = tally
+        with (folder / CURRENT).open("wb+") as file:
+            file.truncate(LENGTH_BYTES + target.max_bytes)
+            # Written by the system, whatever becomes of this process.
+            self._current = mmap.mmap(file.fileno(), 0)
 
     def run(self, content: bytes) -> None:
         content = content[: self._target.max_bytes]
+        self._current[: LENGTH_BYTES + len(content)] = len(content).to_bytes(LENGTH_BYTES, "big") + content
         used_s = self._timed(content)
         limit_s = SLOW_S * max(1.0, len(content) / 10_000)
         # A busy machine, a first import: only what is slow twice is slow.
@@ -85,14 +96,24 @@ class Recorder:
     def _found(self, what: str, content: bytes, place: str) -> None:
         if any(known.startswith(f"{place}: ") for known in self.tally.findings):
             return
-        name = f"finding-{hashlib.sha256(content).hexdigest()[:12]}"
-        (self._folder / name).write_bytes(content)
-        self.tally.findings[f"{place}: {what}"] = name
+        self.tally.findings[f"{place}: {what}"] = _keep(self._folder, content)
         self.save()
 
     def save(self) -> None:
         self._saved_s = time.monotonic()
         write_tally(self._folder, self.tally)
+
+
+def _keep(folder: Path, content: bytes) -> str:
+    name = f"finding-{hashlib.sha256(content).hexdigest()[:12]}"
+    (folder / name).write_bytes(content)
+    return name
+
+
+def keep_current(folder: Path) -> str:
+    """Of a process that died: keep the input that it was at. Returns its file's name."""
+    current = (folder / CURRENT).read_bytes()
+    return _keep(folder, current[LENGTH_BYTES:][: int.from_bytes(current[:LENGTH_BYTES], "big")])
 
 
 def _place(error: Exception) -> str:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import random
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,9 +15,10 @@ from scripts import fuzz_http
 from scripts.fuzz_mutation import mutated
 from scripts.fuzz_run import SHARES, report, shares
 from scripts.fuzz_targets import TARGETS, Target
-from scripts.fuzz_worker import Recorder, Tally, read_tally, run_plainly
+from scripts.fuzz_worker import Recorder, Tally, keep_current, read_tally, run_plainly
 from tests.house import running_daemon
 
+ROOT = Path(__file__).parent.parent
 CASES = {"model": 20, "phrases": 900, "markup": 900, "normalize": 900, "phonemes": 900}
 """More than the seeds, or few where each is dear; 300 of the others."""
 
@@ -46,6 +50,19 @@ def test_a_finding_is_told_once_with_the_input_that_made_it(tmp_path: Path) -> N
         fails_on_brackets((tmp_path / file).read_bytes())
     assert f"(`{file}`)" in report({"brackets": tally})
     assert "200 cases, 1 findings." in report({"brackets": tally})
+
+
+def test_the_input_that_kills_the_process_is_kept(tmp_path: Path) -> None:
+    program = (
+        "import os, pathlib, sys;"
+        "from scripts.fuzz_targets import Target; from scripts.fuzz_worker import Recorder, Tally;"
+        "target = Target(lambda content: os.abort() if b'[' in content else None, list, 1.0);"
+        "recorder = Recorder(target, pathlib.Path(sys.argv[1]), Tally(), 3);"
+        "[recorder.run(content) for content in (b'a longer one', b'b[c', b'd')]"
+    )
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], cwd=ROOT, check=False)
+    assert done.returncode == -signal.SIGABRT
+    assert (tmp_path / keep_current(tmp_path)).read_bytes() == b"b[c"
 
 
 def test_spoilt_input_is_never_longer_than_a_door_lets_in() -> None:
