@@ -14,9 +14,6 @@ log = logging.getLogger(__name__)
 TIDY_EVERY_S = 30.0
 """At most: what is given back must be fetched again, page by page."""
 
-TIDY_FROM_BYTES = 16 << 20
-"""So much more than the least that was in use is worth a look."""
-
 
 def rss_bytes() -> int:
     """Resident set size of this process (Linux: second field of /proc/self/statm, in pages)."""
@@ -48,17 +45,11 @@ class Tidying:
     between what is in use."""
 
     def __init__(self) -> None:
-        self._least_bytes = rss_bytes()
         self._next_s = 0.0
 
     def tidy(self) -> None:
-        """To be called after each text that was spoken; cheap when there is nothing to do."""
-        now_s, found_bytes = time.monotonic(), rss_bytes()
-        self._least_bytes = min(self._least_bytes, found_bytes)
-        if now_s < self._next_s or found_bytes < self._least_bytes + TIDY_FROM_BYTES:
-            return
-        trim()
-        self._next_s = now_s + TIDY_EVERY_S
-        if found_bytes - rss_bytes() < TIDY_FROM_BYTES // 4:
-            # It is in use, by a voice that was loaded perhaps.
-            self._least_bytes = rss_bytes()
+        """To be called after each text that was spoken."""
+        now_s = time.monotonic()
+        if now_s >= self._next_s:
+            trim()
+            self._next_s = now_s + TIDY_EVERY_S

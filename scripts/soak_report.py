@@ -86,9 +86,13 @@ def _endings(run: Soak) -> list[Figure]:
 def _memory(run: Soak) -> list[Figure]:
     return [
         Figure("peak RSS", f"{run.peak_mb:.0f} MB", f"≤ {LIMIT_MB} MB", run.peak_mb > LIMIT_MB),
-        Figure("RSS (PSS) at the end", f"{run.after.rss_mb:.0f} ({run.after.pss_mb:.0f}) MB"),
+        Figure("RSS (PSS) at rest, before and after", f"{_resident(run.before)}, {_resident(run.after)} MB"),
         _growth(run),
     ]
+
+
+def _resident(sample: Sample) -> str:
+    return f"{sample.rss_mb:.0f} ({sample.pss_mb:.0f})"
 
 
 def _growth(run: Soak) -> Figure:

@@ -88,6 +88,42 @@ def test_languages_do_not_leak_into_each_other(phonemizer: Phonemizer) -> None:
     assert Phonemizer().clauses("Tag", "de") == german
 
 
+@pytest.mark.parametrize(
+    ("language", "before", "text", "expected"),
+    [
+        ("fr-fr", "10000", "12000", "duz mˈil"),
+        ("en-us", "tonight minutes 21.5", "10 000", "tˈɛn zˈiəɹoʊzˈiəɹoʊ zˈiəɹoʊ"),
+        ("hu", "Dr..", "Really?", "rˈɛɑjj"),
+    ],
+)
+def test_a_text_is_read_as_if_it_were_the_first(
+    phonemizer: Phonemizer, language: str, before: str, text: str, expected: str
+) -> None:
+    phonemizer.clauses(before, language)
+    assert phonemizer.clauses(text, language)[0].ipa == expected
+
+
+READING = """
+from edge_tts.memory import rss_bytes
+from edge_tts.text.phonemes import Phonemizer
+
+phonemizer = Phonemizer()
+for number in range(10_000):
+    if number == 1000:
+        before = rss_bytes()
+    phonemizer.clauses(f"Number {number}.", "en-us")
+print((rss_bytes() - before) >> 20)
+"""
+
+
+def test_reading_takes_no_memory_for_ever() -> None:
+    # Setting the voice for each text took 12 MB.
+    child = subprocess.run(
+        [sys.executable, "-c", READING], check=True, capture_output=True, text=True, timeout=60
+    )
+    assert int(child.stdout) < 4
+
+
 def test_many_texts_are_not_all_remembered_but_all_right(phonemizer: Phonemizer) -> None:
     first = phonemizer.clauses("number zero", "en-us")
     for number in range(300):

@@ -9,6 +9,7 @@ import unicodedata
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 from edge_tts.errors import VoiceError
 
@@ -51,6 +52,9 @@ _IDEOGRAPHIC = frozenset({"cmn", "yue", "hak", "ja"})
 _WITHOUT_DICTIONARY = frozenset({"fo", "kaa", "xex"})
 """Languages that espeakng-loader's library lists and opens, and then reads from memory that is not its own."""
 
+_NOBODY = b"nobody"
+"""A voice that espeak-ng looks for in vain: it forgets the last text then, and nothing else."""
+
 _LANGUAGE_SWITCH = re.compile(r"\([a-z][a-z0-9-]*\)")
 _AFTER_TERMINATOR = " \t\r\n\"'»”’›)]}*_"
 
@@ -82,6 +86,8 @@ class Phonemizer:
     The library starts at the first call; the thread of that call is the owner.
     """
 
+    _chosen: ClassVar[str | None] = None
+
     def __init__(self) -> None:
         self._library: ctypes.CDLL | None = None
         self._owner: int | None = None
@@ -107,12 +113,21 @@ class Phonemizer:
                 self._remembered.popitem(last=False)
         return list(self._remembered[key])
 
+    def _choose(self, library: ctypes.CDLL, name: str) -> bool:
+        """Let espeak-ng read as *name* does, whatever it has read before; False if there is no such voice."""
+        # Each time it keeps 1.4 kB for ever: a copy for its wave generator, which never runs here.
+        if name != Phonemizer._chosen:
+            is_known = library.espeak_SetVoiceByName(name.encode()) == 0
+            Phonemizer._chosen = name if is_known else None
+        # A number takes thousands and decimals from the text before it, else ("21.5", then "10 000").
+        library.espeak_SetVoiceByName(_NOBODY)
+        _clauses(library, b".")
+        return Phonemizer._chosen is not None
+
     def _read(self, text: str, voice: str) -> list[Clause]:
         if self._library is None:
             self._library = _start()
-        # At every call: another Phonemizer (or espeak-ng itself, on a foreign word) may have changed it.
-        name = _FILES.get(voice, voice).encode()
-        if voice in _WITHOUT_DICTIONARY or self._library.espeak_SetVoiceByName(name) != 0:
+        if voice in _WITHOUT_DICTIONARY or not self._choose(self._library, _FILES.get(voice, voice)):
             raise VoiceError(
                 f"espeak-ng knows no language {voice!r}; it knows for example en-us, en-gb, de, fr-fr"
             )
