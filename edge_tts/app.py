@@ -11,6 +11,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
     from edge_tts.doors import Door
 
 log = logging.getLogger(__name__)
+
+N_ODD_THREADS = 2
+"""For the odd task, as to encode a sound file; the bound of asyncio's own ones grows with the cores."""
 
 STOP_DEADLINE_S = 7.0
 """A stop that takes longer hangs. Half of the unit's TimeoutStopSec."""
@@ -84,6 +88,8 @@ async def run(
 
     Raises ConfigError, or VoiceError if the default voice cannot speak.
     """
+    odd = ThreadPoolExecutor(N_ODD_THREADS, thread_name_prefix="odd")
+    asyncio.get_running_loop().set_default_executor(odd)
     async with AsyncExitStack() as house:
         metrics = Metrics()
         others = await house.enter_async_context(open_others(config))

@@ -235,7 +235,7 @@ def load(voice: VoiceSpec, tools: ModelTools) -> Piper:
 
 def _open(path: Path, sha256: str | None, config: PiperConfig, threads: int) -> Parts:
     """The sessions of the graph in *path*. Its bytes are let go of before onnxruntime takes its own."""
-    encoder, stages = _split(read_graph(path, sha256), config)
+    encoder, stages = _split(read_graph(path, sha256), config, threads)
     with ExitStack() as leaving:
         for held in (encoder, *(held for held, _ in stages)):
             leaving.callback(held.close)
@@ -247,7 +247,9 @@ def _open(path: Path, sha256: str | None, config: PiperConfig, threads: int) -> 
         return Parts(session, (*(Stage(held.open(threads), cut) for held, cut in stages[:-1]), *decoder))
 
 
-def _split(file: GraphFile, config: PiperConfig) -> tuple[HeldGraph, list[tuple[HeldGraph, Cut]]]:
+def _split(
+    file: GraphFile, config: PiperConfig, threads: int
+) -> tuple[HeldGraph, list[tuple[HeldGraph, Cut]]]:
     """What needs the whole sentence, and the stages after it: flow and decoder, the decoder alone where the flow cannot
     be cut off, or none."""
     try:
@@ -268,7 +270,7 @@ def _split(file: GraphFile, config: PiperConfig) -> tuple[HeldGraph, list[tuple[
         return HeldGraph(file.path, file.sha256, source.part(outputs, known))
 
     # The flow has too few frames at a time to gain by planes.
-    decoder = planes.in_planes(graph, cuts[-1]) if planes.ARE_QUICKER else graph
+    decoder = planes.in_planes(graph, cuts[-1]) if planes.are_quicker(threads) else graph
     sources = (*(graph for _ in cuts[1:]), decoder)
     stages = [(held(each, [cut.output], cut.inputs), cut) for each, cut in zip(sources, cuts, strict=True)]
     return held(graph, cuts[0].inputs, ()), stages

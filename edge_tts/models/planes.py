@@ -46,7 +46,7 @@ from edge_tts.models.protobuf import (
 )
 from edge_tts.models.vits_cut import Cut
 
-ARE_QUICKER = platform.machine() in ("x86_64", "AMD64")
+_HAVE_KERNELS = platform.machine() in ("x86_64", "AMD64")
 """ONNX Runtime is built without that layout for ARM, because on few threads it was slower there (its pull request
 26171); without it planes take as long as lines."""
 
@@ -68,6 +68,11 @@ OPSET = 13
 
 AXES = "axes of planes"
 """The name of that input."""
+
+
+def are_quicker(threads: int) -> bool:
+    """On *threads* of this machine: those kernels are hardly shared out among several."""
+    return _HAVE_KERNELS and threads == 1
 
 
 def in_planes(graph: Graph, cut: Cut) -> Graph:
