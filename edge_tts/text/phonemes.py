@@ -117,12 +117,14 @@ class Phonemizer:
         """Let espeak-ng read as *name* does, whatever it has read before; False if there is no such voice."""
         # Each time it keeps 1.4 kB for ever: a copy for its wave generator, which never runs here.
         if name != Phonemizer._chosen:
-            is_known = library.espeak_SetVoiceByName(name.encode()) == 0
-            Phonemizer._chosen = name if is_known else None
+            Phonemizer._chosen = None
+            if library.espeak_SetVoiceByName(name.encode()) != 0:
+                return False
+            Phonemizer._chosen = name
         # A number takes thousands and decimals from the text before it, else ("21.5", then "10 000").
         library.espeak_SetVoiceByName(_NOBODY)
         _clauses(library, b".")
-        return Phonemizer._chosen is not None
+        return True
 
     def _read(self, text: str, voice: str) -> list[Clause]:
         if self._library is None:
