@@ -11,6 +11,7 @@ import hashlib
 import os
 import platform
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -20,7 +21,7 @@ from pathlib import Path
 
 from scripts import fuzz_http
 from scripts.fuzz_targets import TARGETS
-from scripts.fuzz_worker import Tally, keep_current, read_tally, write_tally
+from scripts.fuzz_worker import CURRENT, Tally, keep_current, read_tally, write_tally
 
 REPOSITORY = Path(__file__).parent.parent
 FOLDER = REPOSITORY / "build" / "fuzz"
@@ -62,6 +63,7 @@ def _is_of(folder: Path, digest: str) -> bool:
 
 def _work(name: str, cases: int, folder: Path) -> None:
     """Let one process run until it is through or dead."""
+    (folder / CURRENT).unlink(missing_ok=True)
     command = [sys.executable, "-X", "faulthandler", "-m", "scripts.fuzz_worker", name, str(folder)]
     done = subprocess.run(
         [*command, "--cases", str(cases)],
@@ -76,6 +78,8 @@ def _work(name: str, cases: int, folder: Path) -> None:
     reached = [int(number) for number in _COVERAGE.findall(said)]
     if reached:
         tally.coverage = [(tally.coverage or reached)[0], max(reached)]
+    if done.returncode == -signal.SIGINT:
+        raise KeyboardInterrupt
     if done.returncode:
         tally.findings[_death(done.returncode, said)] = keep_current(folder)
         tally.cases += 1
@@ -136,9 +140,13 @@ def main() -> int:
     tallies = {}
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         done = pool.map(lambda name: fuzz(name, given[name], FOLDER / name), given)
-        for name, tally in zip(given, done, strict=True):
-            tallies[name] = tally
-            print(report({name: tally}).split("\n")[2], flush=True)
+        try:
+            for name, tally in zip(given, done, strict=True):
+                tallies[name] = tally
+                print(report({name: tally}).split("\n")[2], flush=True)
+        except KeyboardInterrupt:
+            pool.shutdown(cancel_futures=True)
+            raise
     print("\n" + report(tallies))
     if arguments.markdown:
         arguments.markdown.write_text(document(tallies), encoding="utf-8")

@@ -112,6 +112,8 @@ def _keep(folder: Path, content: bytes) -> str:
 
 def keep_current(folder: Path) -> str:
     """Of a process that died: keep the input that it was at. Returns its file's name."""
+    if not (folder / CURRENT).exists():
+        return "before the first input"
     current = (folder / CURRENT).read_bytes()
     return _keep(folder, current[LENGTH_BYTES:][: int.from_bytes(current[:LENGTH_BYTES], "big")])
 

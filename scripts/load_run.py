@@ -27,7 +27,7 @@ LISTENER_SHARE = 5
 
 N_ALARMS = 10
 ALARM_EVERY_S = 1.0
-"""Important announcements meanwhile, over either door in turn."""
+"""Important announcements meanwhile, over either door in turn; the first is right behind the burst."""
 
 PAUSE_S = 0.5
 """What a refused caller waits; less than the Retry-After asks for."""
@@ -79,7 +79,7 @@ class _Strain:
     async def alarm(self) -> None:
         for number in range(N_ALARMS):
             fields = self._fields("important")
-            request = self._add(("http", "mqtt")[number % 2], fields)
+            request = self._add(("mqtt", "http")[number % 2], fields)
             if request.door == "http":
                 await self._crowd.http.say(request, fields)
             else:
@@ -95,7 +95,8 @@ async def load(house: Household, n_callers: int, n_messages: int) -> Load:
         callers = [
             strain.listen() if number % LISTENER_SHARE == 0 else strain.call() for number in range(n_callers)
         ]
-        await asyncio.gather(*callers, strain.burst(n_messages), strain.alarm())
+        # The burst is on its way before anything else.
+        await asyncio.gather(strain.burst(n_messages), strain.alarm(), *callers)
     return Load(crowd.book, strain.sounds_ms, strain.n_refused_sounds, before_mb, house.peak_mb())
 
 

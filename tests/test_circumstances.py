@@ -15,7 +15,7 @@ from edge_tts.app import build_synthesizer
 from edge_tts.audio import join
 from edge_tts.config import CacheConfig, Config, StateConfig
 from edge_tts.metrics import Metrics
-from edge_tts.renderer import open_renderer
+from edge_tts.renderer import Renderer, open_renderer
 from edge_tts.speech import Audio, SpeakRequest
 from tests.doors_house import ROOMY
 from tests.house import running_daemon
@@ -38,18 +38,21 @@ async def test_what_many_ask_for_at_once_is_what_each_would_get_alone(tmp_path: 
     config = Config(
         cache=CacheConfig(dir=tmp_path, limit_mb=0), state=StateConfig(dir=tmp_path), memory=ROOMY
     )
+
+    async def said(renderer: Renderer, text: str, *, is_for_caller: bool) -> Audio:
+        plan = await renderer.call(renderer.synthesizer.plan, SpeakRequest(text), config.voices.default)
+        pieces = [piece.audio async for piece in renderer.stream(plan, is_for_caller=is_for_caller)]
+        return join(pieces, pieces[0].sample_rate)
+
+    alone = []
+    for text in TEXTS:
+        # Each in a house of its own: what was read once is remembered.
+        async with open_renderer(lambda: build_synthesizer(config, Metrics())) as renderer:
+            alone.append(await said(renderer, text, is_for_caller=True))
     async with open_renderer(lambda: build_synthesizer(config, Metrics())) as renderer:
-
-        async def said(text: str, *, is_for_caller: bool) -> Audio:
-            plan = await renderer.call(renderer.synthesizer.plan, SpeakRequest(text), config.voices.default)
-            pieces = [piece.audio async for piece in renderer.stream(plan, is_for_caller=is_for_caller)]
-            return join(pieces, pieces[0].sample_rate)
-
-        alone = [await said(text, is_for_caller=True) for text in TEXTS]
-        callers = [
-            said(text, is_for_caller=is_for_caller) for is_for_caller in (True, False) for text in TEXTS
-        ]
-        for together, expected in zip(await asyncio.gather(*callers), alone * 2, strict=True):
+        both = [(text, is_for_caller) for is_for_caller in (True, False) for text in TEXTS]
+        crowd = [said(renderer, text, is_for_caller=is_for_caller) for text, is_for_caller in both]
+        for together, expected in zip(await asyncio.gather(*crowd), alone * 2, strict=True):
             np.testing.assert_array_equal(together.samples, expected.samples)
 
 

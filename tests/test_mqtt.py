@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -99,39 +97,6 @@ async def test_a_stop_that_follows_a_text_ends_it(service: Service, phone: Phone
     phone.publish(f"{BASE}/stop", "")
     for name in ("a", "b", "c"):
         await phone.event("interrupted", name)
-
-
-def arrive(phone: Phone, *messages: tuple[str, str]) -> None:
-    """Publish all of them, to a daemon that is busy until the last one is there."""
-    for name, payload in messages:
-        phone.publish(f"{BASE}/{name}", payload)
-    while len(phone.messages) < len(messages) or phone.latest(messages[-1][0]) != messages[-1][1]:
-        time.sleep(0.01)
-    time.sleep(0.5)
-
-
-def text(name: str, **fields: Any) -> tuple[str, str]:
-    return "say", json.dumps({"text": "One.", "id": name} | fields)
-
-
-async def test_an_alarm_passes_the_burst_that_it_follows(service: Service, phone: Phone) -> None:
-    burst = [text(f"text {number}") for number in range(40)]
-    alarms = [text(name, priority="important") for name in ("first", "second")]
-    service.pause()  # an important one ends that
-    arrive(phone, *burst, *alarms)
-    await phone.event("queued", "text 39")
-    queued = [event["id"] for event in phone.events() if event["event_type"] == "queued"]
-    assert queued[:2] == ["first", "second"]
-    assert queued[2:] == [f"text {number}" for number in range(40)]
-
-
-async def test_an_alarm_does_not_pass_a_command(service: Service, phone: Phone) -> None:
-    arrive(phone, text("text"), ("stop", "PRESS"), text("after"), text("alarm", priority="important"))
-    await phone.event("interrupted", "text")
-    await phone.event("finished", "alarm")
-    await phone.event("finished", "after")
-    queued = [event["id"] for event in phone.events() if event["event_type"] == "queued"]
-    assert queued == ["text", "alarm", "after"]
 
 
 @pytest.mark.parametrize(

@@ -126,7 +126,7 @@ class Part(Protocol):
 
 class Line:
     """Arrivals until their turn. An important text passes the other texts: behind a burst of a thousand it would be
-    read seconds late. Nothing passes a command, nor does a command pass anything."""
+    read seconds late. Nothing passes a command, nor does a command or what replaces another pass anything."""
 
     def __init__(self) -> None:
         self._waiting: deque[tuple[Part, Arrival]] = deque()
@@ -153,8 +153,12 @@ class Line:
 
 
 def _is_important(arrival: Arrival) -> bool:
-    """At a glance. Quotes in what is said are escaped there, and a wrong guess only passes others too early."""
-    return b'"important"' in arrival.payload or (arrival.user or {}).get("priority") == "important"
+    """At a glance: a wrong guess only passes others too early."""
+    payload = arrival.payload
+    is_said_so = payload.lstrip().startswith(b"{") and b'"important"' in payload
+    is_said_so = is_said_so or (arrival.user or {}).get("priority") == "important"
+    # What it passed would replace it in its turn.
+    return is_said_so and b'"replace"' not in payload
 
 
 def short_text(payload: bytes) -> str:

@@ -30,9 +30,9 @@ MAX_PACKET_BYTES = 16 << 20
 """What an MQTT 5 broker is told to send at most. Far above max_payload_bytes: what is merely too large arrives and is
 answered, what could fill the memory does not."""
 
-MAX_UNACKNOWLEDGED = 100
+MAX_UNACKNOWLEDGED = 1000
 """Messages that an MQTT 5 broker is told to send before we have acknowledged the first: in a burst it keeps the others,
-where one of 3.1.1 may send what then overflows."""
+where one of 3.1.1 may send what then overflows. An alarm can only pass those that have been sent."""
 
 SILENCE_MARGIN_S = 5.0
 """paho's thread pings the broker, and gives it up, within twice keepalive_s; without a sign of life it hangs."""
