@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import random
 from collections import Counter
 from typing import Any
@@ -36,7 +35,7 @@ class Residents:
     def __init__(self, crowd: Crowd, seed: int) -> None:
         self._crowd = crowd
         self._rng = random.Random(seed)
-        self._numbers = itertools.count(1)
+        self._n_begun = 0
         self.done: Counter[str] = Counter()
         """What was asked for, by kind."""
 
@@ -44,13 +43,15 @@ class Residents:
         """Answers that should not have been."""
 
     async def live(self, n_announcements: int, stop: asyncio.Event) -> None:
-        """Make *n_announcements* in all, fewer if *stop* is set before."""
+        """Make *n_announcements* in all, those of earlier calls included; fewer if *stop* is set before."""
         tasks = [asyncio.create_task(self._live(n_announcements, stop)) for _ in range(N_RESIDENTS)]
         await asyncio.gather(*tasks)
 
     async def _live(self, n_announcements: int, stop: asyncio.Event) -> None:
         kinds = {self._say_http: 30, self._say_mqtt: 38, self._sound: 16, self._bad: 8, self._command: 8}
-        while not stop.is_set() and (number := next(self._numbers)) <= n_announcements:
+        while not stop.is_set() and self._n_begun < n_announcements:
+            self._n_begun += 1
+            number = self._n_begun
             act = self._rng.choices(list(kinds), list(kinds.values()))[0]
             self.done[act.__name__.removeprefix("_")] += 1
             await act(number)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import sys
 import tempfile
 import time
@@ -12,6 +13,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from edge_tts.memory import TIDY_EVERY_S
 from scripts import texts
 from scripts.crowd import Crowd, opened
 from scripts.household import SETTLING_S, VOICES, Household, Sample, running
@@ -28,6 +30,7 @@ CONFIG: dict[str, dict[str, Any]] = {
     "log": {"level": "warning"},
 }
 SAMPLE_EVERY_S = 2.0
+REST_EVERY = 2000
 IDLE_S = 20.0
 
 
@@ -43,7 +46,7 @@ async def soak(house: Household, n_announcements: int, seconds: float | None, id
         if seconds is not None:
             asyncio.get_running_loop().call_later(seconds, stop.set)
         async with _watched(house, lambda: crowd.book.n_ended + residents.done["sound"]) as (samples, ended):
-            await residents.live(sys.maxsize if seconds else n_announcements, stop)
+            rests = await _live(house, crowd, residents, sys.maxsize if seconds else n_announcements, stop)
             duration_s = time.monotonic() - start_s
             await asyncio.sleep(SAMPLE_EVERY_S)
     after = await _at_rest(house)
@@ -54,6 +57,7 @@ async def soak(house: Household, n_announcements: int, seconds: float | None, id
         before=before,
         samples=samples,
         ended=ended,
+        rests=rests,
         after=after,
         book=crowd.book,
         asked=residents.done,
@@ -64,6 +68,22 @@ async def soak(house: Household, n_announcements: int, seconds: float | None, id
         peak_mb=house.peak_mb(),
         idle=idle,
     )
+
+
+async def _live(
+    house: Household, crowd: Crowd, residents: Residents, n_announcements: int, stop: asyncio.Event
+) -> list[tuple[int, Sample]]:
+    """A sample after each REST_EVERY announcements, when everything has ended and what was freed is given back."""
+    rests = []
+    for target in itertools.count(REST_EVERY, REST_EVERY):
+        await residents.live(min(target, n_announcements), stop)
+        if stop.is_set() or target > n_announcements:
+            break
+        # It is given back after the first text that comes so much later.
+        await asyncio.sleep(TIDY_EVERY_S)
+        await crowd.http.sound({"text": "1.", "voice": "hum"}, hangs_up=False)
+        rests.append((target, await _at_rest(house)))
+    return rests
 
 
 async def _at_rest(house: Household) -> Sample:
