@@ -7,6 +7,8 @@ from typing import Any
 import yaml
 
 MAX_CHARACTERS = 1 << 20
+MAX_DEPTH = 32
+"""Of lists and mappings in each other. Reading takes time by the square of it."""
 
 
 def parse_yaml(text: str) -> Any:
@@ -21,8 +23,6 @@ def parse_yaml(text: str) -> Any:
         raise ValueError(f"{error.problem or error.context}{line}") from error
     except yaml.YAMLError as error:
         raise ValueError(str(error)) from error
-    except RecursionError as error:
-        raise ValueError("nested too deep") from error
     # What PyYAML lets through of values that are none: 2026-13-45, !!bool perhaps, !!int "", a number of 5000 digits.
     except (ValueError, ArithmeticError, LookupError, TypeError, AttributeError) as error:
         raise ValueError(f"a value that is none of its type: {error}") from error
@@ -35,12 +35,20 @@ def line_of_key(text: str, number: int) -> int:
 
 
 class _Loader(yaml.SafeLoader):
+    _depth = 0
+
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
             # Ten aliases of ten aliases of … are a few lines, and gigabytes once somebody prints them.
             mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
             raise yaml.composer.ComposerError(None, None, "aliases are not taken, write the value out", mark)
-        return super().compose_node(parent, index)
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise yaml.composer.ComposerError(None, None, f"nested in more than {MAX_DEPTH} levels", mark)
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         first: dict[tuple[str, str], int] = {}
