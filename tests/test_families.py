@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import itertools
 from collections.abc import Generator
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge_tts.memory import release_memory
 from edge_tts.models import FAMILIES
 from edge_tts.models.base import SpeechModel
 from edge_tts.speech import Prosody, Sentence
@@ -93,3 +95,41 @@ def test_explaining_makes_no_sound_but_tells_the_phonemes(model: SpeechModel) ->
 def test_controls_are_those_of_the_contract(model: SpeechModel) -> None:
     assert model.controls <= {"speed", "pitch", "energy", "emotion", "style", "reference", "sounds"}
     assert "speed" in model.controls
+
+
+class MallocInfo(ctypes.Structure):
+    """glibc's struct mallinfo2: ten numbers, in the order of malloc.h."""
+
+    _fields_ = [
+        ("before", ctypes.c_size_t * 4),
+        ("hblkhd", ctypes.c_size_t),
+        ("between", ctypes.c_size_t * 2),
+        ("uordblks", ctypes.c_size_t),
+        ("after", ctypes.c_size_t * 2),
+    ]
+
+
+def used_bytes() -> int:
+    """What is allocated, whether or not it was ever touched: more exact than the RSS."""
+    release_memory()
+    library = ctypes.CDLL(None)
+    if not hasattr(library, "mallinfo2"):
+        pytest.skip("this C library does not tell what is allocated")
+    library.mallinfo2.restype = MallocInfo
+    info = library.mallinfo2()
+    return int(info.uordblks + info.hblkhd)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_voice_that_goes_leaves_nothing(family: str, tmp_path: Path) -> None:
+    # Two voices that do not fit together change places with every announcement, for years.
+    spec, tools = tiny_spec(family, tmp_path), make_tools()
+
+    def come_and_go(times: int) -> None:
+        for _ in range(times):
+            sound(FAMILIES[family](spec, tools), HELLO)
+
+    come_and_go(5)
+    before_bytes = used_bytes()
+    come_and_go(10)
+    assert used_bytes() - before_bytes < 10 * 16_000
