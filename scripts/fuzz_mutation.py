@@ -11,6 +11,8 @@ _STRANGE = (
     "'", "\\", "\\ud800", "null", "true", "1e999", "-0", "*a", "&a ", "!!", "? ", "| ", "一", "不", "儿", "〇", "ϖ",
 )  # fmt: skip
 
+LONGEST_REPEAT_BYTES = 1 << 20
+
 Mutation = Callable[[random.Random, bytes, bytes], bytes]
 
 
@@ -29,7 +31,8 @@ def _remove(chance: random.Random, content: bytes, other: bytes) -> bytes:
 def _repeat(chance: random.Random, content: bytes, other: bytes) -> bytes:
     """What makes a pattern with two ways to match slow, and a reader that calls itself overflow."""
     start, end = _places(chance, content)
-    times = chance.choice((2, 3, 10, 100, 2000))
+    # 2000 times 300 kB would be a gigabyte, and look as if what is fuzzed had taken it.
+    times = min(chance.choice((2, 3, 10, 100, 2000)), 2 + LONGEST_REPEAT_BYTES // (end - start + 1))
     return content[:start] + content[start:end] * times + content[end:]
 
 

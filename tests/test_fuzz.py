@@ -6,6 +6,7 @@ import random
 import signal
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,18 @@ def test_the_input_that_kills_the_process_is_kept(tmp_path: Path) -> None:
 def test_spoilt_input_is_never_longer_than_a_door_lets_in() -> None:
     chance = random.Random(1)
     assert all(len(mutated(chance, b"a" * 90, b"b" * 90, 100)) <= 100 for _ in range(500))
+
+
+def test_spoiling_takes_little_memory() -> None:
+    # A limit on the memory of the process was found to be broken by what spoils, not by what reads.
+    chance, content = random.Random(1), bytes(300_000)
+    tracemalloc.start()
+    try:
+        for _ in range(200):
+            mutated(chance, content, content, len(content))
+        assert tracemalloc.get_traced_memory()[1] < 10 << 20
+    finally:
+        tracemalloc.stop()
 
 
 def test_cases_are_shared_out() -> None:
