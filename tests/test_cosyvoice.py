@@ -318,6 +318,13 @@ def test_a_clip_in_another_language_gives_its_sound_only(tiny: VoiceSpec, tmp_pa
     assert prompt.clip == ()
 
 
+def test_the_words_of_a_japanese_clip_are_given_as_those_to_be_said(tiny: VoiceSpec, tmp_path: Path) -> None:
+    model = load(tiny)
+    clip = replace(enrolled(tmp_path, language="ja-JP"), text="今日は雨です。")
+    prompt = prompt_of(model, replace(HELLO, language="ja", references=(clip,)))
+    assert prompt.before[-len(ids(model, "キョー ワ アメ デス。")) :] == ids(model, "キョー ワ アメ デス。")
+
+
 def test_what_was_heard_of_a_clip_is_kept_beside_it(tiny: VoiceSpec, tmp_path: Path) -> None:
     clip = enrolled(tmp_path)
     first = known(load(tiny), clip)

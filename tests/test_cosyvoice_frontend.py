@@ -48,6 +48,23 @@ def test_text_becomes_tokens(text: str, expected: str, voice: CosyVoice) -> None
 
 
 @pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("火災発生。", "カサイ ハッセー."),
+        ("今日は[laughter]晴れです！", "キョー ワ{[laughter]}ハレ デス!"),
+        ("合計は¥1,980です。", "ゴーケー ワ セン キュー ヒャク ハチ ジュー エン デス."),
+    ],
+)
+def test_japanese_is_given_in_katakana(text: str, expected: str, voice: CosyVoice) -> None:
+    """Or its kanji would be said in Chinese."""
+    languages = (*LANGUAGES, "ja-JP")
+    found = Frontend(TextConfig(), Lexicon(None)).sentences(
+        SpeakRequest(text, language="ja-JP"), languages=languages, language="ja-JP"
+    )[0]
+    assert [shown(voice, voice._reader.ids(each)[0]) for each in found if each.spans] == [expected]
+
+
+@pytest.mark.parametrize(
     ("text", "ends"),
     [
         # What was left over was said by itself: a mark, or one syllable.

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 
 import pytest
 
 from edge_tts.config import TextConfig
-from edge_tts.errors import UnsupportedPronunciationError
 from edge_tts.models.gpt_sovits_frontend import Reader
 from edge_tts.speech import Alphabet, Pronunciation, Reference, Sentence, Span, SpeakRequest
 from edge_tts.text import gpt_sovits_symbols as alphabet
@@ -23,7 +21,6 @@ from tests.golden_files import cases
 from tests.tiny_gpt_sovits import LEXICON
 
 LANGUAGES = ("zh-CN", "en-US", "ja-JP")
-HAS_JAPANESE = importlib.util.find_spec("pyopenjtalk") is not None
 
 
 @pytest.fixture(scope="module")
@@ -47,16 +44,9 @@ def test_text_becomes_symbols(text: str, expected: str, reader: Reader) -> None:
     assert symbols(reader, text, "zh-CN" if re.search(f"[{HAN}]", text) else "en-US") == expected
 
 
-@pytest.mark.skipif(not HAS_JAPANESE, reason="needs the extra japanese")
 @pytest.mark.parametrize(("text", "expected"), cases("gpt_sovits_ja.txt"))
 def test_japanese_becomes_symbols(text: str, expected: str, reader: Reader) -> None:
     assert symbols(reader, text, "ja-JP") == expected
-
-
-@pytest.mark.skipif(HAS_JAPANESE, reason="tells what to install where it is missing")
-def test_japanese_without_its_reader_says_what_to_install(reader: Reader) -> None:
-    with pytest.raises(UnsupportedPronunciationError, match=r"pip install 'edge-tts-appliance\[japanese\]'"):
-        reader.runs(Sentence((Span("こんにちは", "ja"),), "ja"))
 
 
 def test_the_table_has_the_order_that_the_voices_learned() -> None:

@@ -90,7 +90,9 @@ def test_cleaning(written: str, expected: str) -> None:
 def test_any_text_has_a_normal_form_without_digits_or_stray_whitespace(text: str, language: str) -> None:
     spoken = normalize(text, language)
     assert "  " not in spoken
-    assert not any(c in spoken for c in "0123456789\t\r\0")
+    assert not any(c in spoken for c in "\t\r\0")
+    # Those of Japanese are read with what they count: 3分 is サンプン, 3本 サンボン.
+    assert language == "ja" or not any(c in spoken for c in "0123456789")
 
 
 @given(st.text(alphabet="abcxyz -ABC", max_size=60), st.sampled_from(["en", "de"]))

@@ -91,7 +91,8 @@ class CosyVoice:
         if instruction or is_foreign:
             return Prompt(before, tuple(text), ())
         tokens = tuple(int(token) for token in person["tokens"])
-        return Prompt((*before, *self._reader.bpe(clip.text)), tuple(text), tokens)
+        said = self._reader.words(clip.text, clip.language or sentence.language)
+        return Prompt((*before, *said), tuple(text), tokens)
 
     def _hear(self, clip: Reference) -> Embedding:
         audio = recorded(clip)

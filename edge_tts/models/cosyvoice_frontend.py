@@ -13,6 +13,8 @@ from edge_tts.errors import UnsupportedPronunciationError
 from edge_tts.speech import Alphabet, Pronunciation, Sentence, Span
 from edge_tts.text import arpabet, cosyvoice_tokens
 from edge_tts.text.cosyvoice_tokens import IDS
+from edge_tts.text.japanese import katakana
+from edge_tts.text.languages import primary
 from edge_tts.text.pinyin import INITIALS, parse
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ class Reader:
         for span in sentence.spans:
             given = self._pronunciation(span, warnings)
             if given is None:
-                found += self._written(span.text)
+                found += self._written(span)
                 continue
             found += _given(given, warnings)
             marks = _MARKS_AFTER.search(span.text)
@@ -45,6 +47,10 @@ class Reader:
     def instruction(self, text: str) -> tuple[int, ...]:
         """Ids of how something is to be said; none for nothing."""
         return (*self.bpe(text), IDS[cosyvoice_tokens.END_OF_PROMPT]) if text else ()
+
+    def words(self, text: str, language: str) -> list[int]:
+        """Ids of *text*; Japanese in katakana, or its kanji would be said in Chinese. Raises as `ids`."""
+        return self.bpe(katakana(text) if primary(language) == "ja" else text)
 
     def bpe(self, text: str) -> list[int]:
         return list(self.tokenizer.encode(text).ids) if text else []
@@ -83,10 +89,12 @@ class Reader:
         warnings["unsupported_control:pronunciation"] = None
         return None
 
-    def _written(self, text: str) -> Iterator[int]:
-        for part in cosyvoice_tokens.SOUND.split(text):
+    def _written(self, span: Span) -> Iterator[int]:
+        for part in cosyvoice_tokens.SOUND.split(span.text):
             # "[B]" alone is text, though there is a token of that name.
-            yield from [IDS[part]] if cosyvoice_tokens.SOUND.fullmatch(part) else self.bpe(part)
+            yield from (
+                [IDS[part]] if cosyvoice_tokens.SOUND.fullmatch(part) else self.words(part, span.language)
+            )
 
 
 def _given(given: Pronunciation, warnings: dict[str, None]) -> list[int]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from edge_tts.errors import UnsupportedPronunciationError
 from edge_tts.models import english
 from edge_tts.speech import Alphabet, Reference, Sentence, Span
-from edge_tts.text import gpt_sovits_symbols
+from edge_tts.text import gpt_sovits_symbols, japanese
 from edge_tts.text.chinese_words import BREATH
 from edge_tts.text.gpt_sovits_symbols import MARKS, Run, is_mark
 from edge_tts.text.languages import by_script, primary
@@ -20,8 +18,6 @@ from edge_tts.text.pronouncing import PronouncingDictionary
 
 FIRST = "。"
 """Before every text, or the first syllable may be swallowed; and after one without a mark."""
-
-_JAPANESE_MARK = re.compile(r"([。！？、，…,.!?\s]+)")
 
 
 @dataclass(frozen=True)
@@ -117,14 +113,8 @@ def _mark(written: str, *, is_chinese: bool) -> Run:
 
 
 def _japanese(span: Span) -> Iterator[Run]:
-    try:
-        import pyopenjtalk  # its dictionary is 100 MB: not for a house without Japanese
-    except ModuleNotFoundError as error:
-        raise UnsupportedPronunciationError(
-            "Japanese is read by pyopenjtalk, which is not installed: pip install 'edge-tts-appliance[japanese]'"
-        ) from error
-    for text in _JAPANESE_MARK.split(span.text):
-        if _JAPANESE_MARK.fullmatch(text):
+    for text in japanese.MARKS.split(span.text):
+        if japanese.MARKS.fullmatch(text):
             yield _mark(text.strip()[-1:], is_chinese=False)
         elif text:
-            yield Run(gpt_sovits_symbols.japanese(str(pyopenjtalk.g2p(text)).split()))
+            yield Run(gpt_sovits_symbols.japanese(japanese.phones(text)))

@@ -42,7 +42,8 @@ def by_script(text: str, default: str, available: Sequence[str]) -> list[tuple[s
     home = primary(default)
     languages = [primary(language) for language in available]
     # In Japanese and Korean, Chinese characters are no Chinese.
-    if "zh" not in languages or (home != "zh" and _KANA_OR_HANGUL.search(text)):
+    is_other = home in ("ja", "ko") or (home != "zh" and _KANA_OR_HANGUL.search(text))
+    if "zh" not in languages or is_other:
         return [(text, home)] if text else []
     latin = home if home != "zh" else next((each for each in languages if each != "zh"), "zh")
     runs: list[tuple[str, str]] = []

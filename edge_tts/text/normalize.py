@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge_tts.text import chinese, english, german
+from edge_tts.text import chinese, english, german, japanese
 from edge_tts.text.cleaning import clean
 from edge_tts.text.languages import primary
 from edge_tts.text.rules import Rules
@@ -13,6 +13,7 @@ RULES: dict[str, Rules] = {
     "en": english.normalize,
     "de": german.normalize,
     "zh": chinese.normalize,
+    "ja": japanese.normalize,
 }
 
 
