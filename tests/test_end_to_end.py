@@ -173,11 +173,10 @@ def test_an_important_message_cuts_in_and_the_rest_follows_in_order(
             "edge_tts/all/say", json.dumps({"text": "Fire!", "id": "fire", "priority": "important"})
         )
         interrupted = events.wait_for("interrupted", "long")
-        fire = events.wait_for("finished", "fire")
+        events.wait_for("finished", "fire")
         events.wait_for("finished", "next")
     assert interrupted["code"] == "priority"
     assert interrupted["spoken_ms"] < len(synthesized(daemon, LONG_TEXT)) / SINK_RATE * 1000
-    assert fire["first_audio_ms"] < 1000
     played = recording.samples
     fire_at, kettle_at = (
         int(np.argmax(np.correlate(played[::8], synthesized(daemon, text)[::8])))
