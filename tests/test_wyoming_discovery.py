@@ -52,6 +52,32 @@ async def test_each_port_is_announced_and_taken_back() -> None:
         await until(lambda: not names)
 
 
+async def test_another_address_is_announced_in_place_of_the_first() -> None:
+    """As after the router was restarted. A lost network, between, is no end."""
+    addresses = ["127.0.0.1"]
+
+    async def find(host: str) -> str:
+        if not addresses:
+            raise OSError("no network")
+        return addresses[-1]
+
+    async def seen() -> list[str]:
+        service = AsyncServiceInfo(TYPE, min(names))
+        return service.parsed_addresses() if await service.async_request(network.zeroconf, 5000) else []
+
+    async with (
+        browsing() as (network, names),
+        announced("0.0.0.0", {"speech": 10200}, find, look_every_s=0.05),
+    ):
+        await until(lambda: names)
+        assert await seen() == ["127.0.0.1"]
+        addresses.clear()
+        await until(lambda: not names)
+        addresses.append("127.0.0.2")
+        await until(lambda: names)
+        assert await seen() == ["127.0.0.2"]
+
+
 @pytest.mark.parametrize(
     ("host", "zeroconf", "is_announced"),
     [("127.0.0.1", True, False), ("0.0.0.0", False, False), ("0.0.0.0", True, True)],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -19,11 +19,24 @@ RETRY_S = 60.0
 _EVERY_ADDRESS = ("", "0.0.0.0", "::")
 _MULTICAST_DNS = ("224.0.0.251", 5353)
 
+_Finder = Callable[[str], Awaitable[str]]
+
+
+async def address_of(host: str) -> str:
+    """Where *host* of the config is found from outside now; raises OSError without a network."""
+    if host in _EVERY_ADDRESS:
+        return _own_address()
+    found = await asyncio.get_running_loop().getaddrinfo(host, None, family=socket.AF_INET)
+    return str(found[0][4][0])
+
 
 @asynccontextmanager
-async def announced(host: str, ports: Mapping[str, int]) -> AsyncIterator[None]:
-    """*ports* by what is there are announced inside the block; without a network, as soon as there is one."""
-    task = asyncio.create_task(_announce(host, ports))
+async def announced(
+    host: str, ports: Mapping[str, int], find: _Finder = address_of, look_every_s: float = RETRY_S
+) -> AsyncIterator[None]:
+    """*ports* by what is there are announced inside the block: without a network, as soon as there is one; anew when
+    *find* tells another address."""
+    task = asyncio.create_task(_announce(host, ports, find, look_every_s))
     try:
         yield
     finally:
@@ -31,23 +44,27 @@ async def announced(host: str, ports: Mapping[str, int]) -> AsyncIterator[None]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def _announce(host: str, ports: Mapping[str, int]) -> None:
+async def _announce(host: str, ports: Mapping[str, int], find: _Finder, look_every_s: float) -> None:
     level = logging.WARNING
     while True:
         try:
-            await _register(host, ports)
+            await _register(host, ports, find, look_every_s)
+            level = logging.WARNING
         except (OSError, Error) as error:
             log.log(
-                level, "wyoming: not announced: %s; tried again every %.0f s", error or repr(error), RETRY_S
+                level,
+                "wyoming: not announced: %s; tried again every %.0f s",
+                error or repr(error),
+                look_every_s,
             )
             level = logging.DEBUG
-        await asyncio.sleep(RETRY_S)
+            await asyncio.sleep(look_every_s)
 
 
-async def _register(host: str, ports: Mapping[str, int]) -> None:
-    """Until cancelled; raises OSError or zeroconf's Error."""
+async def _register(host: str, ports: Mapping[str, int], find: _Finder, look_every_s: float) -> None:
+    """Until the address is another, or cancelled; raises OSError or zeroconf's Error."""
     is_everywhere = host in _EVERY_ADDRESS
-    address = _own_address() if is_everywhere else await _resolved(host)
+    address = await find(host)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         # The library would forget its first socket, when it fails to open the second.
         probe.bind((address, 0))
@@ -63,7 +80,11 @@ async def _register(host: str, ports: Mapping[str, int]) -> None:
             service = AsyncServiceInfo(TYPE, name, port=port, parsed_addresses=[address])
             await (await network.async_register_service(service, allow_name_change=True))
         log.info("wyoming: announced to the network as %s", address)
-        await asyncio.Event().wait()
+        # A router that was restarted gives another one. Looked for, because being told would need netlink.
+        while True:
+            await asyncio.sleep(look_every_s)
+            if await find(host) != address:
+                return
     finally:
         await network.async_unregister_all_services()
         await network.async_close()
@@ -74,11 +95,6 @@ def _box() -> str:
     for card in sorted(Path("/sys/class/net").glob("*/device")):  # only real ones have a device
         return (card.parent / "address").read_text(encoding="ascii").strip().replace(":", "")
     return socket.gethostname()[:40]
-
-
-async def _resolved(host: str) -> str:
-    found = await asyncio.get_running_loop().getaddrinfo(host, None, family=socket.AF_INET)
-    return str(found[0][4][0])
 
 
 def _own_address() -> str:
