@@ -63,7 +63,10 @@ class Household:
         """Times that each thread went to sleep by itself since it began, by its name and number."""
         found = {}
         for task in Path(f"/proc/{self.pid}/task").iterdir():
-            status = (task / "status").read_text(encoding="utf-8")
+            try:
+                status = (task / "status").read_text(encoding="utf-8")
+            except (FileNotFoundError, ProcessLookupError):  # it has ended since it was listed
+                continue
             name = status.split("Name:")[1].split("\n")[0].strip()
             found[f"{name} {task.name}"] = int(status.split("\nvoluntary_ctxt_switches:")[1].split()[0])
         return found

@@ -79,7 +79,10 @@ def crash_inside(daemon: Daemon, library: str, number: signal.Signals) -> None:
 
 def is_halted(pid: int) -> bool:
     """On a busy machine a thread must get its turn before it can halt."""
-    stats = [(task / "stat").read_text() for task in Path(f"/proc/{pid}/task").iterdir()]
+    try:
+        stats = [(task / "stat").read_text() for task in Path(f"/proc/{pid}/task").iterdir()]
+    except (FileNotFoundError, ProcessLookupError):  # a thread ended between
+        return False
     return all(stat.rpartition(")")[2].split()[0] == "T" for stat in stats)
 
 
