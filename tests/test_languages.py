@@ -43,6 +43,21 @@ def test_runs_by_script(text: str, default: str, expected: list[tuple[str, str]]
     assert by_script(text, default, ALL) == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "default", "expected"),
+    [
+        ("洗濯が終わりました。", "zh-CN", [("洗濯が終わりました。", "ja")]),
+        ("你好。東京は晴れです！北京。", "zh", [("你好。", "zh"), ("東京は晴れです！", "ja"), ("北京。", "zh")]),
+        ("Hello! テスト", "en", [("Hello!", "en"), (" テスト", "ja")]),
+        ("火災発生。", "ja-JP", [("火災発生。", "ja")]),
+        ("火災発生。", "zh-CN", [("火災発生。", "zh")]),
+        ("5・6", "zh", [("5・6", "zh")]),
+    ],
+)  # fmt: skip
+def test_kana_tell_a_japanese_sentence(text: str, default: str, expected: list[tuple[str, str]]) -> None:
+    assert by_script(text, default, [*ALL, "ja-JP"]) == expected
+
+
 def test_without_mandarin_nothing_is_split() -> None:
     assert by_script("Hello 你好", "en", ["en-US"]) == [("Hello 你好", "en")]
 
@@ -51,9 +66,13 @@ def test_a_voice_of_mandarin_only_says_it_all() -> None:
     assert by_script("你好 hello", "zh-CN", ["zh-CN"]) == [("你好 hello", "zh")]
 
 
-@given(st.text(alphabet="ab 你好，。.!3%°Ckm\n'é-", max_size=30), st.sampled_from(["en", "zh-CN", "de"]))
-def test_the_runs_are_the_text(text: str, default: str) -> None:
-    runs = by_script(text, default, ALL)
+@given(
+    st.text(alphabet="ab 你好，。.!3%°Ckm\n'é-はー", max_size=30),
+    st.sampled_from(["en", "zh-CN", "de", "ja"]),
+    st.booleans(),
+)
+def test_the_runs_are_the_text(text: str, default: str, has_japanese: bool) -> None:
+    runs = by_script(text, default, [*ALL, "ja-JP"] if has_japanese else ALL)
     assert "".join(run for run, _ in runs) == text
     assert all(run for run, _ in runs)
     assert all(left != right for (_, left), (_, right) in pairwise(runs))

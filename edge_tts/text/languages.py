@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 
 from edge_tts.text.chinese import HAN, UNITS
 from edge_tts.text.rules import alternatives
 
+_KANA = re.compile(r"[\u3041-\u30fa\u30fd-\u30ff\u31f0-\u31ff]")
+_SENTENCE_END = re.compile(r"(?<=[。！？!?\n])")
 _KANA_OR_HANGUL = re.compile(r"[\u3040-\u30ff\u31f0-\u31ff\uac00-\ud7af]")
 # "3种" is Chinese, number and all; "21.5 km" is read in the language around it.
 _NUMBER = r"(?<![\d.,:/%-])[-−]?\d[\d.,:/%-]*+"
@@ -37,10 +40,23 @@ def by_script(text: str, default: str, available: Sequence[str]) -> list[tuple[s
     """Runs of *text* with their primary language; joined, the runs are *text*.
 
     Chinese characters are "zh" if that is *available* (language tags); digits, spaces and punctuation go with
-    what they stand beside. Latin words inside a Chinese *default* are in the first other available language.
+    what they stand beside. Latin words inside a Chinese *default* are in the first other available language. A sentence
+    with kana is "ja", if that is available.
     """
     home = primary(default)
     languages = [primary(language) for language in available]
+    if "ja" not in languages or home == "ja":
+        return _by_script(text, home, languages)
+    runs: list[tuple[str, str]] = []
+    for has_kana, parts in itertools.groupby(
+        _SENTENCE_END.split(text), lambda part: bool(_KANA.search(part))
+    ):
+        together = "".join(parts)
+        runs += [(together, "ja")] if has_kana else _by_script(together, home, languages)
+    return runs
+
+
+def _by_script(text: str, home: str, languages: Sequence[str]) -> list[tuple[str, str]]:
     # In Japanese and Korean, Chinese characters are no Chinese.
     is_other = home in ("ja", "ko") or (home != "zh" and _KANA_OR_HANGUL.search(text))
     if "zh" not in languages or is_other:
