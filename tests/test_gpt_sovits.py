@@ -28,6 +28,7 @@ from edge_tts.models.session import open_session
 from edge_tts.speech import Emotion, Prosody, Reference, Sentence, SpeakRequest
 from edge_tts.text.phonemes import Phonemizer
 from tests import gpt_sovits_t2s, tiny_gpt_sovits
+from tests.doors_house import ROOMY
 from tests.tiny_voices import heard, make_tools, sentence, sound, tiny_gpt_sovits_spec
 
 HELLO = sentence("你好，今天天气怎么样？", "zh")
@@ -183,6 +184,7 @@ def test_what_a_voice_can_do_is_told_before_it_speaks(tmp_path: Path) -> None:
         voices=VoicesConfig(default="tiny", folders=(tmp_path / "voices",)),
         cache=CacheConfig(limit_mb=0),
         state=StateConfig(dir=tmp_path / "state"),
+        memory=ROOMY,
     )
     synthesizer = build_synthesizer(config, Metrics())
     for emotion, pitch_hz in ((None, 300.0), ("sad", 90.0)):
