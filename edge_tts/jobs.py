@@ -181,9 +181,11 @@ class JobQueue:
 
         Raises QueueFullError, and then nothing has changed.
         """
+        # Its voice may be busy for a while when all is heard.
+        speaking = self.speaking if self.speaking and not self.speaking.outcome.done() else None
         present = {other.priority for other in self.waiting}
-        if self.speaking:
-            present.add(self.speaking.priority)
+        if speaking:
+            present.add(speaking.priority)
         if present & YIELDS_TO[job.priority]:
             return self._give_way(job)
         self.check_room(job.request)
@@ -194,10 +196,10 @@ class JobQueue:
         ]
         for ending in endings:
             self.remove(ending.job)
-        if self.speaking and self.speaking.is_unheard and replaces(job.request, self.speaking):
-            endings.append(Ending(self.speaking, EventType.SUPERSEDED, "replaced"))
-        elif self.speaking and self.speaking.priority in ENDS_SPEAKING[job.priority]:
-            endings.append(Ending(self.speaking, EventType.INTERRUPTED, "priority"))
+        if speaking and speaking.is_unheard and replaces(job.request, speaking):
+            endings.append(Ending(speaking, EventType.SUPERSEDED, "replaced"))
+        elif speaking and speaking.priority in ENDS_SPEAKING[job.priority]:
+            endings.append(Ending(speaking, EventType.INTERRUPTED, "priority"))
         self._insert(job)
         return endings
 

@@ -90,8 +90,8 @@ class Player:
         return not self._resumption.is_set()
 
     @property
-    def stuck_s(self) -> float:
-        return self._thread.stuck_s
+    def is_stuck(self) -> bool:
+        return self._thread.is_stuck
 
     async def play(
         self,

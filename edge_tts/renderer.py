@@ -32,8 +32,8 @@ class Renderer:
         self._tidying = Tidying()
 
     @property
-    def stuck_s(self) -> float:
-        return self._thread.stuck_s
+    def is_stuck(self) -> bool:
+        return self._thread.is_stuck
 
     async def call_in_turn(self, function: Callable[..., _T], *args: Any) -> _T:
         """`call` for those who want the sound themselves: they have one place on the thread between them, so that

@@ -268,9 +268,9 @@ class Service:
 
     def stuck(self) -> str | None:
         """What hangs beyond its deadline, or None; decides whether the watchdog is fed."""
-        if self._player.stuck_s > 0:
+        if self._player.is_stuck:
             return "playback"
-        if self._renderer.stuck_s > 0:
+        if self._renderer.is_stuck:
             return "synth"
         return next((stuck for check in self.checks if (stuck := check()) is not None), None)
 

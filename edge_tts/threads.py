@@ -49,6 +49,12 @@ class OneThread:
         """When the running call must be done. Monotonic; written by the thread alone, so that waiting for one's
         turn does not count."""
 
+        self._late_s: float | None = None
+        """`_due_s` of the call that was late when it was last looked at."""
+
+        self._hung_s: float | None = None
+        """The same of one that was late twice."""
+
         self._n_calls = 0
         self._check: asyncio.TimerHandle | None = None
 
@@ -74,16 +80,20 @@ class OneThread:
     def _look(self) -> None:
         """On the loop, again and again until there is nothing to do. Who gave up waiting leaves a call that runs."""
         self._check = None
-        if self.stuck_s:
+        due_s = self._due_s
+        late_s = due_s if due_s is not None and time.monotonic() > due_s else None
+        # Not at the first look: a box that stood still may wake us first, and its thread has done nothing wrong.
+        if late_s is not None and late_s == self._late_s:
+            self._hung_s = late_s
             self._on_hang(self._name)
+        self._late_s = late_s
         if self._n_calls or self._due_s is not None:
             self._check = asyncio.get_running_loop().call_later(CHECK_EVERY_S, self._look)
 
     @property
-    def stuck_s(self) -> float:
-        """How long the running call has been over its deadline; 0 while all is well."""
-        due_s = self._due_s
-        return 0.0 if due_s is None else max(0.0, time.monotonic() - due_s)
+    def is_stuck(self) -> bool:
+        """Whether the running call is over its deadline, and was so when it was looked at before."""
+        return self._hung_s is not None and self._hung_s == self._due_s
 
 
 def _end_hung(name: str) -> None:

@@ -92,6 +92,20 @@ async def test_the_urgent_speak_first_and_equals_in_order() -> None:
     assert spoken_order(queue) == ["i1", "i2", "m1", "m2"]
 
 
+async def test_who_has_ended_ends_nobody_and_is_ended_by_nobody() -> None:
+    """Its voice may be busy for seconds after the last sound."""
+    queue = JobQueue(10)
+    for ended, then in ((MESSAGE, NOTIFICATION), (TEXT, IMPORTANT)):
+        queue.arrive(job("heard", ended))
+        speaking = queue.next()
+        assert speaking is not None
+        speaking.end(EventType.FINISHED)
+        assert queue.arrive(job("now", then)) == []
+        queue.done()
+        queue.next()
+        queue.done()
+
+
 async def test_the_last_of_a_series_of_progress_is_heard() -> None:
     queue = JobQueue(10)
     queue.arrive(job("10 %", PROGRESS))
