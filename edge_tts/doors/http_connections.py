@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 
 REFUSAL_LINGER_S = 1.0
 TLS_GOODBYE_S = 1.0
+HEAD_GRACE_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +217,12 @@ class GuardedConnection(asyncio.Protocol):
 
     def _expect_head(self) -> None:
         if self._head_deadline is None and not self.is_busy:
-            self._head_deadline = self._abort_after(self._connections.deadlines.head_s)
+            head_s = self._connections.deadlines.head_s
+            self._head_deadline = asyncio.get_running_loop().call_later(head_s, self._head_is_late)
+
+    def _head_is_late(self) -> None:
+        # What came while the box stood still is read first.
+        self._head_deadline = self._abort_after(HEAD_GRACE_S)
 
     def _abort_after(self, seconds: float) -> asyncio.TimerHandle:
         return asyncio.get_running_loop().call_later(seconds, self.abort)

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -197,30 +198,35 @@ class Connection:
 
     # From paho's thread
 
+    def _hop(self, call: Callable[..., object], *arguments: object) -> None:
+        """To the loop; nowhere, if the daemon has ended meanwhile."""
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(call, *arguments)
+
     def _on_connect(
         self, client: Client, userdata: object, flags: object, reason: ReasonCode, properties: object
     ) -> None:
-        self._loop.call_soon_threadsafe(self._connected, reason)
+        self._hop(self._connected, reason)
 
     def _on_connect_fail(self, client: Client, userdata: object) -> None:
         reason = str(sys.exception() or "unknown reason")  # paho calls this where it caught the error
         client.disconnect()  # or paho would try again by itself
-        self._loop.call_soon_threadsafe(self._ended, End(f"cannot be reached: {reason}"))
+        self._hop(self._ended, End(f"cannot be reached: {reason}"))
 
     def _on_disconnect(
         self, client: Client, userdata: object, flags: object, reason: ReasonCode, properties: object
     ) -> None:
-        self._loop.call_soon_threadsafe(self._disconnected, reason)
+        self._hop(self._disconnected, reason)
 
     def _on_subscribe(
         self, client: Client, userdata: object, mid: int, reasons: list[ReasonCode], properties: object
     ) -> None:
-        self._loop.call_soon_threadsafe(self._subscribed, reasons)
+        self._hop(self._subscribed, reasons)
 
     def _on_publish(
         self, client: Client, userdata: object, mid: int, reason: object, properties: object
     ) -> None:
-        self._loop.call_soon_threadsafe(self._was_published, mid)
+        self._hop(self._was_published, mid)
 
     def _on_log(self, client: Client, userdata: object, level: int, line: str) -> None:
         """paho has a line for every packet, and sends one at least every keepalive_s. Also called on the loop."""
@@ -231,9 +237,9 @@ class Connection:
         """Hop to the loop, do nothing else (even reading `topic` can raise)."""
         size_bytes = len(message.payload)
         if not self._deliveries.take(message, self._max_payload_bytes):
-            self._loop.call_soon_threadsafe(self._overflowed, message)
+            self._hop(self._overflowed, message)
             return
-        self._loop.call_soon_threadsafe(self._listener.received, self, message, size_bytes)
+        self._hop(self._listener.received, self, message, size_bytes)
 
     # Back on the loop
 

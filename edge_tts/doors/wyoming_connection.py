@@ -22,6 +22,7 @@ from edge_tts.errors import BodyTooLargeError, InvalidFieldError, SpeechError
 
 SOURCE = "wyoming"
 LINGER_S = 1.0
+GRACE_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +76,16 @@ class Connection:
         return event
 
     async def _first_byte(self) -> bytes:
+        limit_s = self._limits.idle_s
         while True:
             try:
-                async with asyncio.timeout(self._limits.idle_s):
+                async with asyncio.timeout(limit_s):
                     return await self._reader.read(1)
             except TimeoutError:
-                if not self.is_busy:
+                if limit_s == GRACE_S and not self.is_busy:
                     return b""
+                # What came while the box stood still is read.
+                limit_s = self._limits.idle_s if self.is_busy else GRACE_S
 
     async def write(self, event: Eventable) -> None:
         """Raises OSError when the caller has gone or does not read."""
