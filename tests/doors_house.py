@@ -73,7 +73,7 @@ async def opened(config: Config, **settings: Any) -> AsyncIterator[House]:
             yield House(service, door, client)
 
 
-async def until(condition: Callable[[], object], timeout_s: float = 10.0) -> None:
+async def until(condition: Callable[[], object], timeout_s: float = 30.0) -> None:
     async with asyncio.timeout(timeout_s):
         while not condition():
             await asyncio.sleep(0.005)

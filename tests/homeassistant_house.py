@@ -26,6 +26,8 @@ from tests.test_service import serving
 
 ROOT = Path(__file__).parent.parent
 QUICK = Delays(birth_s=0.0)
+ANSWER_S = 50.0
+"""It imports what a package names. Less than the minute after which a script of recipes/ gives up waiting."""
 
 
 @asynccontextmanager
@@ -83,7 +85,7 @@ class HomeAssistant:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.close()
-        self._process.wait(20)
+        self._process.wait(60)
         self._listener.join()
         self._process.stdout.close()
 
@@ -96,7 +98,7 @@ class HomeAssistant:
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(asked) + "\n")
         self._process.stdin.flush()
-        wait_until(lambda: len(self.answers) > n_before)
+        wait_until(lambda: len(self.answers) > n_before, ANSWER_S)
         answer = self.answers[n_before]
         assert "error" not in answer, answer
         return answer
@@ -118,7 +120,7 @@ def running_homeassistant(folder: Path, port: int) -> Iterator[HomeAssistant]:
     )
     home = HomeAssistant(process)
     try:
-        wait_until(lambda: {"ready": True} in home.answers, 60)
+        wait_until(lambda: {"ready": True} in home.answers, 180)
         yield home
     finally:
         home.close()

@@ -19,6 +19,7 @@ from edge_tts.doors.mqtt import Delays, open_door
 from tests.doors_house import until
 from tests.fake_broker import ACCEPTED_5, CONNECT, SUBSCRIBE, listening, packet, read_packet, topics_of
 from tests.homeassistant_house import QUICK, introduced, with_home
+from tests.house import wait_until
 from tests.mosquitto import Mosquitto
 from tests.phone import BASE, Phone, problems
 from tests.test_service import serving
@@ -32,6 +33,8 @@ def listener(broker: Mosquitto) -> Iterator[Phone]:
     listener = Phone(broker.port, MQTTProtocolVersion.MQTTv5, "homeassistant/#")
     yield listener
     listener.publish(TOPIC, "", retain=True)
+    # Who hangs up at once may not have sent it, and the next test would be told of this one's device.
+    wait_until(lambda: listener.payloads(TOPIC)[-1:] == [""])
     listener.close()
 
 

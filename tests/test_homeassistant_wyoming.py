@@ -18,7 +18,8 @@ from tests.wyoming_house import opened
 
 # Home Assistant sends what ffmpeg makes of the announcement's sound: here it is made already.
 FFMPEG = '#!/bin/sh\nexec cat "$2"\n'
-SOUND_S = 0.7
+SOUND_S = 4.0
+PACE = 4.0
 
 
 @pytest.mark.homeassistant
@@ -27,12 +28,17 @@ async def test_home_assistant_speaks_with_it_and_through_it(config: Config, tmp_
     (tmp_path / "ffmpeg").write_text(FFMPEG)
     (tmp_path / "ffmpeg").chmod(0o755)
     (tmp_path / "sound.raw").write_bytes(tone(SOUND_S))
-    config = replace(config, homeassistant=HomeAssistantConfig(name="Kitchen speaker", area="Kitchen"))
+    # It gives up half a second after the time that the sound should last: a faster box is in time on any machine.
+    config = replace(
+        config,
+        audio=replace(config.audio, null_pace=PACE),
+        homeassistant=HomeAssistantConfig(name="Kitchen speaker", area="Kitchen"),
+    )
     async with opened(config) as house:
         command = [python, "-m", "tests.homeassistant_wyoming", str(tmp_path)]
         command += [str(house.port), str(house.satellite_port)]
         process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
-        output, _ = await asyncio.wait_for(process.communicate(), 60)
+        output, _ = await asyncio.wait_for(process.communicate(), 180)
         assert process.returncode == 0
         outcomes = [event.event_type for event in house.service.jobs()]
         installed = [voice for voice in await house.service.voices() if "error" not in voice]
@@ -54,6 +60,6 @@ async def test_home_assistant_speaks_with_it_and_through_it(config: Config, tmp_
     assert speaker["is_connected"]
     assert outcomes == [EventType.FINISHED] * 2
     for announced in speaker["announced"]:
-        # It waits for `played`, and no longer than half a second more than the sound lasts.
+        # `played` came in time, and not before all of it was heard.
         assert announced["is_played"]
-        assert announced["took_s"] >= SOUND_S
+        assert announced["took_s"] >= SOUND_S / PACE

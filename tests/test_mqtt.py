@@ -156,8 +156,10 @@ async def test_a_refused_request_keeps_its_id(service: Service, phone: Phone) ->
 async def test_retained_commands_are_of_another_day(
     config: Config, broker: Mosquitto, phone: Phone, protocol: str
 ) -> None:
-    phone.publish(f"{BASE}/say", "Yesterday's news.", retain=True)
-    await until(lambda: phone.latest("say"))
+    # Its own each time: what the other left must not pass for it.
+    news = f"Yesterday's news by {protocol}."
+    phone.publish(f"{BASE}/say", news, retain=True)
+    await until(lambda: phone.latest("say") == news)
     port = broker.port
     async with listening(only_311(broker.port, REFUSED_PROTOCOL_311)) as port_311:
         port = port_311 if protocol == "3.1.1" else broker.port

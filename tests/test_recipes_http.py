@@ -183,7 +183,7 @@ def test_the_panel_speaks(browser: Browser, daemon: Daemon, panel: str) -> None:
     page.get_by_role("button", name="Dinner").click()
     wait_until(lambda: jobs(daemon)[-1]["event_type"] == "queued")
     page.get_by_role("button", name="Stop").click()
-    expect(page.get_by_role("status")).to_have_text("Not said: cancelled")
+    expect(page.get_by_role("status")).to_have_text("Not said: cancelled", timeout=20_000)
     post(daemon, "/api/resume")
     assert told == []
     page.close()
@@ -196,7 +196,7 @@ def test_a_page_from_elsewhere_does_not(browser: Browser, daemon: Daemon, panel:
     # The same page by another name is another page.
     page.goto(f"{panel.replace('127.0.0.1', 'localhost')}/panel.html?box={daemon.url}")
     page.get_by_role("button", name="Dinner").click()
-    expect(page.get_by_role("status")).to_have_text("Not said: Failed to fetch")
+    expect(page.get_by_role("status")).to_have_text("Not said: Failed to fetch", timeout=20_000)
     assert len(jobs(daemon)) == n_before
     page.close()
 

@@ -76,7 +76,9 @@ async def test_what_is_sent_is_heard_then_played_is_told(config: Config, tmp_pat
 
 async def test_it_waits_its_turn_among_the_others(house: House) -> None:
     with house.service.updates() as updates:
-        speaking = await say(house.service, "This one was first.")
+        # Long: it must still be speaking when the fire breaks out.
+        speaking = await say(house.service, LONG)
+        await started(house.service, speaking)
         async with house.satellite() as client:
             await announce(client, tone(0.2))
             # Alive to Home Assistant, which gives up after five seconds without a word.
