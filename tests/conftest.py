@@ -51,9 +51,12 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
 def phone(broker: Mosquitto) -> Iterator[Phone]:
     phone = Phone(broker.port)
     yield phone
-    for message in phone.messages:
-        if message.retain or message.topic.startswith("edge_tts"):
-            phone.publish(message.topic, b"", retain=True)
+    # A copy: what is published comes back.
+    heard = list(phone.messages)
+    topics = {each.topic for each in heard if each.retain or each.topic.startswith("edge_tts")}
+    # paho has only so many under way at once, and who closes takes the others with it.
+    for sent in [phone.publish(topic, b"", retain=True) for topic in topics]:
+        sent.wait_for_publish(10)
     phone.close()
 
 

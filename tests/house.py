@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import socket
@@ -9,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,6 +22,9 @@ SINK_RATE = 48000
 """Hertz of the recorded sink."""
 
 NULL_SINK = ("module-null-sink", "sink_name=speaker", f"rate={SINK_RATE}", "channels=1")
+
+N_PORTS = 4_000
+"""That each worker of pytest has for itself."""
 
 _T = TypeVar("_T")
 
@@ -35,10 +39,26 @@ def wait_until(condition: Callable[[], _T], timeout_s: float = 20.0) -> _T:
     raise TimeoutError(f"still not true after {timeout_s} s")
 
 
+def _own_ports() -> Iterator[int]:
+    """Below those that the kernel gives out by itself, and not those of another worker of the same run: until a daemon
+    listens, anybody else may take what was free."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    first = 12_000 + worker % 5 * N_PORTS
+    # Another run on this machine begins elsewhere.
+    start = os.getpid() * 61
+    return (first + (start + number) % N_PORTS for number in itertools.count())
+
+
+_PORTS = _own_ports()
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Not one that was given out before."""
+    for port in itertools.islice(_PORTS, N_PORTS):
+        with suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise OSError("no port is free")
 
 
 class PulseServer:
@@ -113,8 +133,11 @@ class PulseServer:
             try:
                 yield recording
             finally:
-                # What is still on its way to the recorder.
-                time.sleep(0.2)
+                # What is still on its way to the recorder: it is here when a second that was played later is.
+                n_bytes = path.stat().st_size + 2 * SINK_RATE
+                # A server that was stopped or hangs sends nothing more.
+                with suppress(TimeoutError):
+                    wait_until(lambda: path.stat().st_size >= n_bytes or recorder.poll() is not None, 10)
                 recorder.terminate()
                 recorder.wait(10)
 
@@ -205,7 +228,7 @@ class Daemon:
         """SIGTERM and the exit status."""
         assert self.process is not None
         self.process.terminate()
-        return self.process.wait(10)
+        return self.process.wait(30)
 
 
 @contextmanager

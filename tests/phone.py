@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
-from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.client import Client, MQTTMessage, MQTTMessageInfo
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
@@ -65,13 +65,15 @@ class Phone:
         self._client.subscribe([(topic, 1) for topic in ("edge_tts/#", "reply/#", *others)])
         assert subscribed.wait(10)
 
-    def publish(self, topic: str, payload: bytes | str, *, retain: bool = False, **properties: Any) -> None:
+    def publish(
+        self, topic: str, payload: bytes | str, *, retain: bool = False, **properties: Any
+    ) -> MQTTMessageInfo:
         extra = None
         if properties:
             extra = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
             for name, value in properties.items():
                 setattr(extra, name, value)
-        self._client.publish(topic, payload, 1, retain, extra)
+        return self._client.publish(topic, payload, 1, retain, extra)
 
     def publish_qos_0(self, topic: str, payload: str) -> None:
         self._client.publish(topic, payload, 0)

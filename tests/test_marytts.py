@@ -229,7 +229,7 @@ async def test_pages_that_are_named_may_call(mary_config: Config) -> None:
 
 
 async def test_slow_callers_and_too_many(mary_config: Config) -> None:
-    async with opened(mary_config, deadlines=Deadlines(head_s=0.3)) as mary:
+    async with opened(mary_config, deadlines=Deadlines(head_s=2.0)) as mary:
         reader, writer = await asyncio.open_connection("127.0.0.1", mary.port)
         writer.write(b"GET /voices HTT")
         async with asyncio.timeout(10):

@@ -20,6 +20,9 @@ from tests.test_references import SAMPLE_RATE, buzz
 
 pytestmark = pytest.mark.browser
 
+# Chromium on a box that does much else; what a context waits for at most does not count here.
+expect.set_options(timeout=15_000)
+
 LONG = "Nobody in this house wants to hear this long announcement to its very end. " * 10
 VIEWS = ("speak", "voices", "words", "clips", "health")
 LANGUAGES = ("en", "de", "zh")
@@ -42,6 +45,8 @@ def daemon(tmp_path_factory: pytest.TempPathFactory, broker: Mosquitto) -> Itera
         "text": {"lexicon": str(folder / "lexicon.yaml")},
     }
     with running_daemon(folder, config) as daemon:
+        # HTTP opens first; what is published before it listens to the broker reaches nobody.
+        wait_until(lambda: "mqtt connected" in daemon.log)
         yield daemon
 
 
@@ -113,7 +118,7 @@ def test_an_error_says_what_would_work(daemon: Daemon, browser: Browser) -> None
 def test_the_queue_is_live_and_each_can_be_cancelled(page: Page, daemon: Daemon, phone: Phone) -> None:
     phone.publish(f"{BASE}/say", LONG)
     rows = page.locator("#queue li")
-    expect(rows.first).to_contain_text("sentence 1 of 10")
+    expect(rows.first).to_contain_text(re.compile(r"sentence \d+ of 10"))
     expect(rows.first).to_contain_text("speaks")
     expect(page.locator("body")).to_have_class("is-speaking")
     post(daemon, "/api/say", text="The second.")
@@ -172,6 +177,8 @@ def test_what_others_set_meanwhile_stays(page: Page, daemon: Daemon) -> None:
 
 def test_text_from_elsewhere_stays_text(page: Page, daemon: Daemon, phone: Phone) -> None:
     evil = "<img src=x onerror=document.title='owned'><script>document.title='owned'</script>"
+    # It stays in the queue until it has been seen there.
+    post(daemon, "/api/pause")
     phone.publish(f"{BASE}/say", json.dumps({"text": evil, "id": evil}))
     expect(page.locator("#queue li .said")).to_have_text(evil)
     post(daemon, "/api/stop")
@@ -220,7 +227,7 @@ def test_a_recording_is_made_here_and_judged_by_the_box(browser: Browser, daemon
     page.fill("#clipName", "Anna")
     page.fill("#clipText", "Beep.")
     page.get_by_role("button", name="Record").click()
-    expect(page.locator("#recorded")).to_have_text("1 s recorded")
+    expect(page.locator("#recorded")).to_have_text(re.compile(r"^[1-9]\d* s recorded$"))
     page.get_by_role("button", name="End recording").click()
     expect(page.get_by_role("button", name="Record", exact=True)).to_be_visible()
     page.locator("#clipForm button.primary").click()
