@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
@@ -112,6 +113,15 @@ async def test_a_slow_head_is_cut_off(config: Config) -> None:
         async with asyncio.timeout(15):
             with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
                 await asyncio.gather(drip(writer), reader.readuntil(b"HTTP/1.1"))
+
+
+async def test_a_head_that_came_while_the_box_stood_still_is_read(config: Config) -> None:
+    async with opened(config, deadlines=Deadlines(head_s=0.5)) as house, house.socket() as (reader, writer):
+        writer.write(b"GET /healthz HTTP/1.1\r\n")
+        await asyncio.sleep(0.1)
+        writer.write(b"Host: localhost\r\n\r\n")
+        time.sleep(0.6)  # noqa: ASYNC251 it is the loop that is to stand still
+        assert b"200 OK" in await reader.readuntil(b"\r\n\r\n")
 
 
 async def drip(writer: asyncio.StreamWriter) -> None:

@@ -52,6 +52,16 @@ async def last_word(house: House, sent: bytes) -> list[Event]:
     return events
 
 
+async def test_what_came_while_the_box_stood_still_is_read(config: Config) -> None:
+    async with opened(config, SHORT) as house, connected(house.port) as (reader, writer):
+        await asyncio.sleep(0.1)
+        writer.write(b'{"type": "ping"}\n')
+        time.sleep(0.5)  # noqa: ASYNC251 it is the loop that is to stand still
+        event = await async_read_event(reader)
+        assert event is not None
+        assert event.type == "pong"
+
+
 @pytest.mark.parametrize(
     ("sent", "code"),
     [
