@@ -95,7 +95,7 @@ def test_killed_at_any_moment_every_accepted_one_has_one_outcome(
     def send_all() -> None:
         for number in range(N_MESSAGES):
             # As a careful client: again until it is accepted, under one id.
-            wait_until(lambda number=number: post(daemon, text=f"Number {number}.", id=f"{number}"))  # type: ignore[misc]
+            wait_until(lambda number=number: post(daemon, text=f"Number {number}.", id=f"{number}"), 90)  # type: ignore[misc]
             accepted.append(f"{number}")
 
     sender = threading.Thread(target=send_all)
@@ -106,7 +106,7 @@ def test_killed_at_any_moment_every_accepted_one_has_one_outcome(
         wait_until(lambda measure=measure, goal=goal: measure() >= goal)  # type: ignore[misc]
         kill(daemon)
         start(daemon, phone)
-    sender.join(60)
+    sender.join(200)
     wait_until(lambda: {event["id"] for event in outcomes(phone)} >= set(accepted), 60)
     n_ends = Counter(event["id"] for event in outcomes(phone))
     assert set(n_ends) == {str(number) for number in range(N_MESSAGES)}

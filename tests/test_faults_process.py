@@ -113,7 +113,8 @@ def test_a_crash_in_a_library(
     path, file = WORK[library]
     settings = {**NULL, "cache": {"limit_mb": 0}}
     with supervised(tmp_path, settings) as (daemon, supervisor):
-        texts = (LONG_TEXT, "The first one waits.", "The second one waits.")
+        # So long that it is in the middle when "Back." cuts in.
+        texts = (f"{LONG_TEXT} " * 4, "The first one waits.", "The second one waits.")
         jobs = [json.loads(post(daemon, "/api/say", {"text": text}))["job"] for text in texts]
         with busy(daemon, path):
             crash_inside(daemon, library, number)

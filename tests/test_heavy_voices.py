@@ -76,7 +76,7 @@ def n_made(service: Service) -> float:
 async def half_made(service: Service, **fields: Any) -> str:
     """A long announcement of the heavy voice, which is being made."""
     job = await say(service, LONG, voice="heavy", **fields)
-    await until(lambda: service.job(job).sentence > 2)
+    await until(lambda: service.job(job).sentence > 2, 60)
     return job
 
 

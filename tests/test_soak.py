@@ -20,7 +20,7 @@ from scripts.crowd import Book
 from scripts.household import Sample, running
 from tests.test_service import say, serving
 
-UNKNOWN_WHEN_SHORT = ("first sound", "latest alarm", "idle")
+UNKNOWN_WHEN_SHORT = ("first sound", "latest alarm", "idle", "threads")
 """These depend on what else the machine does, or need longer; the commands themselves judge them."""
 
 
