@@ -85,6 +85,7 @@ def _others(config: Config) -> str:
     async def quiet() -> str | None:
         others = Others(WAYS[config.audio.others](config.audio))
         await others.quiet()
+        await others.settled()
         problem = others.problem
         await others.close()
         return problem

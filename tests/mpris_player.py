@@ -42,6 +42,9 @@ class MprisPlayer:
         self.is_deaf = False
         """Answers nothing, as a player that hangs."""
 
+        self.late_s = 0.0
+        """What it takes to answer, as one on a busy machine."""
+
         self.commanded = asyncio.Event()
         self._bus = bus
         self.address = str(bus.unique_name)
@@ -59,6 +62,10 @@ class MprisPlayer:
             return None
         if self.is_deaf:
             return True
+        asyncio.get_running_loop().call_later(self.late_s, lambda: self._bus.send(self._answer(message)))
+        return True
+
+    def _answer(self, message: Message) -> Message:
         if message.interface == PLAYER:
             return self._command(message)
         if (message.interface, message.member, message.body) == (

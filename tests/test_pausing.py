@@ -111,6 +111,19 @@ async def test_a_player_that_hangs_keeps_nobody_waiting(player: Starter, others:
     assert radio.status == "Playing"
 
 
+async def test_a_player_that_answers_late_is_paused_all_the_same(
+    player: Starter, others: Others, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It played on through the announcement, and through those that followed."""
+    monkeypatch.setattr("edge_tts.others.base.LIMIT_S", 0.3)
+    slow = await player("slow", "Playing")
+    slow.late_s = 0.5
+    await others.quiet()
+    assert slow.commands == []
+    await others.settled()
+    assert (slow.commands, others.problem) == (["Pause"], None)
+
+
 async def test_without_a_bus_it_is_told_of(others: Others, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nowhere/bus")
     await others.quiet()

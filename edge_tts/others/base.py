@@ -79,6 +79,11 @@ class Others:
             self._quieting = asyncio.ensure_future(self._quiet(self._way, self._giving_back))
         await asyncio.wait({self._quieting}, timeout=LIMIT_S)
 
+    async def settled(self) -> None:
+        """When the attempt is over that `quiet` may not have waited for: whether there is a `problem` is known then."""
+        if self._quieting is not None:
+            await asyncio.wait({self._quieting})
+
     async def _quiet(self, way: Way, begun_before: asyncio.Task[None] | None) -> None:
         if begun_before:
             # Music that is just coming back is quieted when it is back.

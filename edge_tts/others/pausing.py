@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 
 PREFIX = "org.mpris.MediaPlayer2."
 PLAYER = "org.mpris.MediaPlayer2.Player"
+PATH = "/org/mpris/MediaPlayer2"
 BUS = "org.freedesktop.DBus"
 
-ANSWER_S = 0.1
-"""A player that takes longer does not keep the others from being paused in time."""
+ANSWER_S = 2.0
+"""A player that takes longer is complained of. Speech does not wait for it (`LIMIT_S`), nor do other players."""
 
 
 class Pausing:
@@ -34,27 +35,28 @@ class Pausing:
     async def quiet(self, known: Mapping[str, Change], keep: Callable[[list[Change]], None]) -> None:
         async with self._bus() as bus:
             bus_id = await self._id(bus)
-            owners = await self._players(bus)
-            states = await self._states(bus, owners.values())
-            playing = {
-                name: owner
-                for name, owner in owners.items()
-                if states[owner] == "Playing" and _who(name, owner, bus_id) not in known
-            }
-            if playing:
-                keep([Change(_who(name, owner, bus_id), name, owner) for name, owner in playing.items()])
-            await self._command(bus, "Pause", playing.values())
-            _complain(name for name, owner in owners.items() if states[owner] is None)
+
+            async def pause(name: str, owner: str) -> None:
+                change = Change(_who(name, owner, bus_id), name, owner)
+                if await self._state(bus, owner) == "Playing" and change.of not in known:
+                    keep([change])
+                    await self._command(bus, owner, "Pause")
+
+            players = await self._players(bus)
+            await _each((name, pause(name, owner)) for name, owner in players.items())
 
     async def give_back(self, changes: Collection[Change]) -> list[Change]:
         """Only players that are still there (`before` is their address) and still paused."""
         async with self._bus() as bus:
             bus_id = await self._id(bus)
+
+            async def resume(owner: str) -> None:
+                if await self._state(bus, owner) == "Paused":
+                    await self._command(bus, owner, "Play")
+
             # With another session addresses begin anew, and may be those of others.
-            changes = [each for each in changes if each.of == _who(each.kind, each.before, bus_id)]
-            states = await self._states(bus, [change.before for change in changes])
-            await self._command(bus, "Play", [owner for owner, state in states.items() if state == "Paused"])
-            _complain(change.kind for change in changes if states[change.before] is None)
+            ours = [each for each in changes if each.of == _who(each.kind, each.before, bus_id)]
+            await _each((change.kind, resume(change.before)) for change in ours)
             return []
 
     async def _id(self, bus: MessageBus) -> str:
@@ -69,26 +71,14 @@ class Pausing:
         )
         return {name: owner for name, reply in zip(players, replies, strict=True) if (owner := _first(reply))}
 
-    async def _states(self, bus: MessageBus, owners: Iterable[str]) -> dict[str, str | None]:
-        """ "Playing", "Paused" or "Stopped"; "" of one that is gone, None of one that does not answer."""
-        owners = list(owners)
-        replies = await asyncio.gather(
-            *(self._ask(bus, owner, f"{BUS}.Properties", "Get", PLAYER, "PlaybackStatus") for owner in owners)
-        )
-        return {owner: _state(reply) for owner, reply in zip(owners, replies, strict=True)}
+    async def _state(self, bus: MessageBus, owner: str) -> str:
+        """ "Playing", "Paused" or "Stopped"; "" of one that is gone."""
+        reply = await self._call(bus, owner, PATH, f"{BUS}.Properties", "Get", PLAYER, "PlaybackStatus")
+        answer = _first(reply)
+        return "" if answer is None else str(answer.value)
 
-    async def _command(self, bus: MessageBus, command: str, owners: Iterable[str]) -> None:
-        await asyncio.gather(*(self._ask(bus, owner, PLAYER, command) for owner in owners))
-
-    async def _ask(
-        self, bus: MessageBus, owner: str, interface: str, member: str, *body: str
-    ) -> Message | None:
-        """None: no answer in time."""
-        try:
-            async with asyncio.timeout(ANSWER_S):
-                return await self._call(bus, owner, "/org/mpris/MediaPlayer2", interface, member, *body)
-        except TimeoutError:
-            return None
+    async def _command(self, bus: MessageBus, owner: str, command: str) -> None:
+        await self._call(bus, owner, PATH, PLAYER, command)
 
     async def _call(
         self, bus: MessageBus, to: str, path: str, interface: str, member: str, *body: str
@@ -139,14 +129,18 @@ def _first(reply: Message) -> Any:
     return reply.body[0] if reply.message_type.name == "METHOD_RETURN" and reply.body else None
 
 
-def _state(reply: Message | None) -> str | None:
-    if reply is None:
-        return None
-    answer = _first(reply)
-    return "" if answer is None else str(answer.value)
+async def _each(work: Iterable[tuple[str, Coroutine[Any, Any, None]]]) -> None:
+    """What is to be done with each player: at once with who answers, whoever else does not. Raises OthersError if
+    anybody did not."""
+    silent: set[str] = set()
 
+    async def in_time(name: str, doing: Coroutine[Any, Any, None]) -> None:
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                await doing
+        except TimeoutError:
+            silent.add(name)
 
-def _complain(silent: Iterable[str]) -> None:
-    """Raises OthersError if anybody is *silent*."""
-    if names := ", ".join(sorted(set(silent))):
-        raise OthersError(f"no answer from {names}")
+    await asyncio.gather(*(in_time(name, doing) for name, doing in work))
+    if silent:
+        raise OthersError(f"no answer from {', '.join(sorted(silent))}")
