@@ -31,7 +31,8 @@ class Reader:
     """False: what is written is said, whatever was given for it."""
 
     def ids(self, sentence: Sentence) -> tuple[list[int], tuple[str, ...]]:
-        """Ids of what is said, and warnings. Raises UnsupportedPronunciationError for a tag that stands for a word."""
+        """Ids of what is said, and warnings. Raises UnsupportedPronunciationError for a tag that stands for a word, and
+        for kanji if nothing is installed that reads them."""
         warnings: dict[str, None] = {}
         found: list[int] = []
         for span in sentence.spans:
