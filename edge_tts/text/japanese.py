@@ -1,6 +1,6 @@
 """Japanese as spoken. `normalize` writes out what Open JTalk reads wrong; `phones` and `katakana` are its reading.
 
-Reading needs the extra `japanese`: 340 MB of dictionaries, not for a house without Japanese.
+Reading needs the extra `japanese`: hundreds of MB of dictionaries, not for a house without Japanese.
 """
 
 from __future__ import annotations
