@@ -173,10 +173,14 @@ async def test_a_check_says_whether_players_can_be_paused(
     (tmp_path / "config.yaml").write_text("audio: {sink: null, others: pause}\nvoices: {default: hum}")
     radio = await player("radio", "Playing")
     said = []
-    for address in (bus, "unix:path=/nowhere/bus"):
+    for address, is_deaf in ((bus, False), (bus, True), ("unix:path=/nowhere/bus", False)):
         monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", address)
+        # It hangs for longer than an announcement would wait.
+        monkeypatch.setattr("edge_tts.others.base.LIMIT_S", 0.3 if is_deaf else 5.0)
+        radio.is_deaf = is_deaf
         results = await asyncio.to_thread(run_checks, tmp_path / "config.yaml")
         said += [(each.is_ok, each.message) for each in results if each.what == "others"]
     assert said[0] == (True, "audio.others: pause works")
-    assert not said[1][0]
+    assert said[1] == (False, "no answer from org.mpris.MediaPlayer2.radio")
+    assert not said[2][0]
     assert radio.commands == ["Pause", "Play"]
