@@ -44,7 +44,7 @@ from edge_tts.text.phonemes import Phonemizer
 from edge_tts.voices import VoiceStore
 from scripts import fuzz_seeds as seeds
 
-LANGUAGES = ("en-US", "de-DE", "zh-CN", "fr-FR")
+LANGUAGES = ("en-US", "de-DE", "zh-CN", "fr-FR", "ja-JP")
 VOICE_LANGUAGES = ("en-US", "de-DE", "zh-CN")
 TEXT_BYTES = 10_000
 """queue.max_text_characters is as many."""
@@ -247,7 +247,7 @@ TARGETS: dict[str, Target] = {
     "sentences": Target(run_sentences, lambda: _after_choices(seeds.texts(), 4), 0.2),
     "ssml": Target(run_ssml, lambda: _after_choices(seeds.SSML, 4), 0.03),
     "markup": Target(run_markup, lambda: _after_choices(seeds.texts(), 4), 0.025),
-    "normalize": Target(run_normalize, lambda: _after_choices(seeds.texts(), 4), 0.04),
+    "normalize": Target(run_normalize, lambda: _after_choices(seeds.texts(), len(LANGUAGES)), 0.04),
     "phrases": Target(run_phrases, lambda: _after_choices([*seeds.texts(), *seeds.SSML], 1), 0.012),
     "phonemes": Target(run_phonemes, lambda: _after_choices(seeds.texts(), 256), 0.12),
     "config": Target(run_config, seeds.config, 0.05),
